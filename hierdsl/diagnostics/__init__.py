@@ -1,0 +1,11 @@
+"""What is wrong with a file, as data; and how it is shown.
+
+A phase returns its value and a list of `Diagnostic`; it never prints. Rendering is pure text in
+`hierdsl.diagnostics.full`, one module for each output form.
+"""
+
+from hierdsl.diagnostics.codes import CODES, Code, Severity
+from hierdsl.diagnostics.model import Annotation, Diagnostic, HierError
+from hierdsl.diagnostics.suggest import nearest
+
+__all__ = ["CODES", "Annotation", "Code", "Diagnostic", "HierError", "Severity", "nearest"]

@@ -1,0 +1,71 @@
+"""The registry of diagnostic codes: one line for each rule. A code is never reused for another meaning."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Severity(Enum):
+    """How bad a diagnostic is: an error makes the file unusable, a warning does not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A stable code, its readable name and the law that it guards."""
+
+    code: str
+    name: str
+    law: str
+
+    @property
+    def severity(self) -> Severity:
+        """Codes that start with W are warnings."""
+        return Severity.WARNING if self.code.startswith("W") else Severity.ERROR
+
+
+CODES = {
+    code.code: code
+    for code in (
+        # H1xx syntax and encoding
+        Code("H101", "invalid-encoding", "A file is UTF-8 text."),
+        Code("H102", "invalid-character", "A character stands only where the language has a use for it."),
+        Code("H103", "syntax-error", "A line has the form that its section asks for."),
+        Code("H104", "unterminated-string", "A string ends on the line where it starts."),
+        Code("H105", "mixed-indentation", "A file is indented by spaces or by tabs, not by both."),
+        Code("H106", "inconsistent-indentation", "A line is indented like a sibling, or deeper as a child."),
+        Code("H107", "unknown-section", "A line at column 1 starts a section with one of its keywords."),
+        Code("H108", "duplicate-section", "A section stands once in a file."),
+        Code("H109", "stray-indentation", "An indented line belongs to a section above it."),
+        Code("H110", "unknown-field", "The header has known fields only, each once."),
+        # H2xx tree
+        Code("H201", "missing-tree", "A file has a tree with at least one class."),
+        Code("H203", "duplicate-name", "Siblings have different names."),
+        Code("H204", "unknown-attribute", "An attribute is a known one."),
+        Code("H205", "invalid-attribute", "The value of an attribute has its type and range."),
+        Code("H206", "duplicate-attribute", "An attribute is given once."),
+        Code("H207", "no-class-left", "A node that is no ignored one has a class below it."),
+        Code("H208", "unknown-reference", "A reference names a node of the tree."),
+        Code("H209", "ambiguous-reference", "A reference names one node only."),
+        Code("H210", "mirror-not-class", "A mirror pair exchanges two classes."),
+        Code("H211", "mirror-twice", "A class is in one mirror pair at most."),
+        Code("W201", "single-child", "An inner node has at least two children."),
+        Code("W202", "same-color", "Two classes have different colours."),
+        # H3xx labels
+        Code("H301", "duplicate-id", "A raw id means one thing in a label map."),
+        Code("H302", "id-out-of-range", "A raw id is between 0 and 65535."),
+        Code("H303", "reversed-range", "A range of ids goes upwards."),
+        Code("H304", "duplicate-label-map", "A label map has a name of its own."),
+        Code("W301", "unlabelled-class", "Every class has an id in the default label map."),
+        Code("W302", "repeated-id", "An id is listed once."),
+        # H4xx levels
+        Code("H401", "level-count", "There are as many levels as the deepest class is deep."),
+        Code("H402", "duplicate-level", "A level has a name of its own."),
+        Code("W401", "no-weight", "A level has a weight other than 0."),
+        # H9xx limits
+        Code("H901", "file-too-large", "A file has at most 64 MiB."),
+        Code("H902", "too-many-nodes", "A tree has at most 1,000,000 nodes."),
+        Code("H903", "too-deep", "A tree is at most 1,000 levels deep."),
+    )
+}

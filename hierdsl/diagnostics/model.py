@@ -1,0 +1,63 @@
+"""Diagnostics as plain frozen data, and the one exception that carries them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hierdsl.diagnostics.codes import CODES, Code, Severity
+from hierdsl.source import Source, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """A pointer to a place in a source, with a few words that stand beside it."""
+
+    source: Source
+    span: Span
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One mistake, in one sentence, with its place and where there is one its mend.
+
+    Attributes:
+        code: A key of `CODES`, such as "H203".
+        message: One sentence, lower case, no full stop.
+        primary: Where the mistake is.
+        secondary: Other places that belong to it, each with its label.
+        notes: Background, one sentence each.
+        help: One concrete edit that mends it, or None.
+    """
+
+    code: str
+    message: str
+    primary: Annotation
+    secondary: tuple[Annotation, ...] = ()
+    notes: tuple[str, ...] = ()
+    help: str | None = field(default=None)
+
+    @property
+    def rule(self) -> Code:
+        """The registry entry of the code."""
+        return CODES[self.code]
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the file cannot be used."""
+        return self.rule.severity is Severity.ERROR
+
+
+class HierError(Exception):
+    """A .hier file could not be used; `diagnostics` says why, in file order.
+
+    The text of the exception is the full rendering of the diagnostics.
+    """
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__(self.diagnostics)
+
+    def __str__(self) -> str:
+        from hierdsl.diagnostics.full import render_full  # noqa: PLC0415 - the renderer reads this module's types
+
+        return "\n\n".join(render_full(d) for d in self.diagnostics)

@@ -1,0 +1,44 @@
+"""The laws of a .hier file, checked on its declarations, where the spans are at hand.
+
+One module for each family of rules; a rule is a generator of diagnostics named after the law it keeps.
+"No error from `check`" means that a `hierdsl.model.Hierarchy` can be built; a property test holds that.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+
+from hierdsl.check import attributes, labels, levels, mirror, sections, tree
+from hierdsl.diagnostics import Diagnostic
+from hierdsl.scope import Scope
+from hierdsl.syntax import Document
+
+Rule = Callable[[Document, Scope], Iterator[Diagnostic]]
+
+RULES: tuple[Rule, ...] = (
+    sections.header_fields_are_known,
+    sections.tree_has_a_class,
+    tree.siblings_have_different_names,
+    tree.nodes_keep_a_class,
+    tree.inner_nodes_have_siblings_below,
+    tree.classes_have_different_colors,
+    attributes.attributes_are_known_and_valid,
+    levels.levels_have_different_names,
+    levels.levels_are_as_many_as_the_tree_is_deep,
+    levels.levels_have_weight,
+    labels.label_maps_have_different_names,
+    labels.label_references_name_a_node,
+    labels.ids_are_in_range,
+    labels.ids_mean_one_node,
+    labels.classes_have_an_id,
+    mirror.mirror_pairs_exchange_classes,
+)
+
+
+def check(document: Document) -> list[Diagnostic]:
+    """All violations of the rules, in file order."""
+    scope = Scope(document)
+    found = chain.from_iterable(rule(document, scope) for rule in RULES)
+    return sorted(found, key=lambda d: d.primary.span)
+
+
+__all__ = ["RULES", "check"]

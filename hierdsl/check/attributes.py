@@ -1,0 +1,64 @@
+"""Rules on the attributes of nodes and levels."""
+
+from collections.abc import Iterable, Iterator
+
+from hierdsl.diagnostics import Annotation, Diagnostic, nearest
+from hierdsl.scope import Scope
+from hierdsl.syntax import AttributeDecl, Document
+from hierdsl.syntax.attributes import LEVEL_ATTRIBUTES, META, NODE_ATTRIBUTES, Reader, reader
+
+_EXAMPLES = {
+    "color": '[color="#40c0c0"]',
+    "weight": "[weight=0.5]",
+    "doc": '[doc="what it is"]',
+    "ignore": "[ignore]",
+}
+
+
+def attributes_are_known_and_valid(document: Document, scope: Scope) -> Iterator[Diagnostic]:
+    """H204, H205, H206: an attribute is a known one, given once, with a value of its type and range."""
+    for node in scope.nodes:
+        if node.attributes:
+            yield from _check(document, node.attributes, NODE_ATTRIBUTES, "a node")
+    for level in document.levels.levels if document.levels else ():
+        yield from _check(document, level.attributes, LEVEL_ATTRIBUTES, "a level")
+
+
+def _check(
+    document: Document, attributes: Iterable[AttributeDecl], known: dict[str, Reader], owner: str
+) -> Iterator[Diagnostic]:
+    seen: dict[str, AttributeDecl] = {}
+    for attribute in attributes:
+        key = attribute.key.text
+        read = reader(key, known)
+        if read is None:
+            close = nearest(key, known)
+            listed = ", ".join(known) + (f", {META}ANYTHING" if known is NODE_ATTRIBUTES else "")
+            yield Diagnostic(
+                "H204",
+                f"{owner} has no attribute '{key}'",
+                Annotation(document.source, attribute.key.span),
+                notes=(f"the attributes of {owner} are: {listed}",),
+                help=f"did you mean '{close}'?" if close else "remove it",
+            )
+            continue
+        if key in seen:
+            yield Diagnostic(
+                "H206",
+                f"the attribute '{key}' is given twice",
+                Annotation(document.source, attribute.span),
+                secondary=(Annotation(document.source, seen[key].span, "first here"),),
+                help="remove one of the two",
+            )
+            continue
+        seen[key] = attribute
+        try:
+            read(attribute.value)
+        except ValueError as error:
+            example = _EXAMPLES.get(key, f'[{key}="a text"]')
+            yield Diagnostic(
+                "H205",
+                f"'{key}' has a wrong value: {error}",
+                Annotation(document.source, attribute.value_span),
+                help=f"write it like {example}",
+            )

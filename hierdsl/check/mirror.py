@@ -1,0 +1,36 @@
+"""Rules on the mirror section."""
+
+from collections.abc import Iterator
+
+from hierdsl.check.labels import reference_names_a_node
+from hierdsl.diagnostics import Annotation, Diagnostic
+from hierdsl.scope import Scope
+from hierdsl.syntax import Document, Reference
+
+
+def mirror_pairs_exchange_classes(document: Document, scope: Scope) -> Iterator[Diagnostic]:
+    """H208 to H211: a pair names two different classes, and a class is in one pair at most."""
+    parents = {node.parent for node in scope.nodes}
+    seen: dict[int, Reference] = {}
+    for pair in document.mirror.pairs if document.mirror else ():
+        for reference in (pair.left, pair.right):
+            yield from reference_names_a_node(document, scope, reference)
+            found = scope.resolve(reference)
+            if len(found) != 1:
+                continue
+            position = found[0]
+            place = Annotation(document.source, reference.span)
+            name = scope.nodes[position].name.text
+            if position in parents or scope.ignored[position]:
+                what = "is no class: it has classes below it" if position in parents else "is ignored"
+                mend = "pair its classes instead, one line for each" if position in parents else "remove this line"
+                yield Diagnostic("H210", f"'{name}' {what}", place, help=mend)
+            elif position in seen:
+                yield Diagnostic(
+                    "H211",
+                    f"class '{name}' is already in a mirror pair",
+                    place,
+                    secondary=(Annotation(document.source, seen[position].span, "first here"),),
+                    help="remove one of the two; a class that mirrors itself needs no line",
+                )
+            seen.setdefault(position, reference)

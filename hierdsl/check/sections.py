@@ -1,0 +1,55 @@
+"""Rules on the sections as such: the header's fields and the presence of a tree."""
+
+from collections.abc import Iterator
+
+from hierdsl.diagnostics import Annotation, Diagnostic, nearest
+from hierdsl.scope import Scope
+from hierdsl.source import Span
+from hierdsl.syntax import Document, FieldDecl
+
+FIELDS = {
+    "source": "where the classes and their ids come from; may stand several times",
+    "license": "the licence of the data set or of the hierarchy",
+    "version": "the version of the hierarchy",
+    "doc": "a sentence about the hierarchy",
+}
+_REPEATABLE = frozenset({"source"})
+
+
+def header_fields_are_known(document: Document, scope: Scope) -> Iterator[Diagnostic]:
+    """H110: the header has known fields only, each once."""
+    del scope
+    seen: dict[str, FieldDecl] = {}
+    for field in document.header.fields if document.header else ():
+        place = Annotation(document.source, field.key.span)
+        if field.key.text not in FIELDS:
+            close = nearest(field.key.text, FIELDS)
+            yield Diagnostic(
+                "H110",
+                f"the header has no field '{field.key.text}'",
+                place,
+                notes=(f"the fields are: {', '.join(FIELDS)}",),
+                help=f"did you mean '{close}'?" if close else "write it as a comment, behind a #",
+            )
+        elif field.key.text in seen and field.key.text not in _REPEATABLE:
+            first = Annotation(document.source, seen[field.key.text].key.span, "first here")
+            message = f"the field '{field.key.text}' is given twice"
+            yield Diagnostic("H110", message, place, secondary=(first,), help="remove one of the two")
+        seen.setdefault(field.key.text, field)
+
+
+def tree_has_a_class(document: Document, scope: Scope) -> Iterator[Diagnostic]:
+    """H201: a file has a tree with at least one class."""
+    if scope.nodes or not document.complete:
+        return
+    if document.tree:
+        place = Annotation(document.source, document.tree.keyword, "no line is indented below it")
+        yield Diagnostic("H201", "the tree has no class", place, help="write a class below it: car = 1")
+    else:
+        end = len(document.source.text)
+        yield Diagnostic(
+            "H201",
+            "the file has no tree",
+            Annotation(document.source, Span(end, end)),
+            help="add a section: the word 'tree' at column 1, and the classes indented below it",
+        )

@@ -1,0 +1,108 @@
+"""Rules on the shape of the tree."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from hierdsl.diagnostics import Annotation, Diagnostic
+from hierdsl.scope import Scope
+from hierdsl.source import Source
+from hierdsl.syntax import Document, IdRange, NodeDecl
+from hierdsl.syntax.attributes import NODE_ATTRIBUTES, read
+
+
+def _name(document: Document, node: NodeDecl, label: str = "") -> Annotation:
+    return Annotation(document.source, node.name.span, label)
+
+
+def siblings_have_different_names(document: Document, scope: Scope) -> Iterator[Diagnostic]:
+    """H203: siblings have different names."""
+    first: dict[tuple[int, str], NodeDecl] = {}
+    parents = {node.parent for node in scope.nodes}
+    for position, node in enumerate(scope.nodes):
+        twin = first.setdefault((node.parent, node.name.text), node)
+        if twin is node:
+            continue
+        where = f"under the same parent '{scope.nodes[node.parent].name.text}'" if node.parent >= 0 else "at the top"
+        inner = position in parents
+        mend = "rename one"
+        if inner:
+            mend += ", or move these children under the first one"
+        elif ids := _ids(document.source, (*twin.ids, *node.ids)):
+            mend += f", or write both ids on one line: {document.source.slice(node.name.span)} = {ids}"
+        yield Diagnostic(
+            "H203",
+            f"{'node' if inner else 'class'} '{node.name.text}' is already defined",
+            _name(document, node, f"same name {where}"),
+            secondary=(_name(document, twin, "first defined here"),),
+            help=mend,
+        )
+
+
+def _ids(source: Source, ids: tuple[IdRange, ...]) -> str:
+    return ", ".join(dict.fromkeys(source.slice(r.span) for r in ids))
+
+
+def nodes_keep_a_class(document: Document, scope: Scope) -> Iterator[Diagnostic]:
+    """H207: a node that is no ignored one has a class below it."""
+    parents = {node.parent for node in scope.nodes}
+    alive = [False] * len(scope.nodes)
+    ignored = scope.ignored
+    for position in reversed(range(len(scope.nodes))):  # children before their parents
+        node = scope.nodes[position]
+        alive[position] |= position not in parents and not ignored[position]
+        if alive[position] and node.parent >= 0:
+            alive[node.parent] = True
+    if scope.nodes and not any(alive) and document.tree and document.complete:
+        place = Annotation(document.source, document.tree.keyword)
+        yield Diagnostic("H207", "every node of the tree is ignored", place, help="leave one class unignored")
+        return
+    for position, node in enumerate(scope.nodes):
+        parent_dead = node.parent >= 0 and not alive[node.parent]
+        if not alive[position] and not ignored[position] and not parent_dead:
+            yield Diagnostic(
+                "H207",
+                f"every child of '{node.name.text}' is ignored, so it has no class",
+                _name(document, node),
+                help=f"ignore it as a whole: {document.source.slice(node.name.span)} [ignore]",
+            )
+
+
+def inner_nodes_have_siblings_below(document: Document, scope: Scope) -> Iterator[Diagnostic]:
+    """W201: an inner node with one child repeats it at its own level."""
+    if not document.complete:
+        return
+    children: dict[int, list[int]] = defaultdict(list)
+    ignored = scope.ignored
+    for position, node in enumerate(scope.nodes):
+        if not ignored[position]:
+            children[node.parent].append(position)
+    for position, below in children.items():
+        if len(below) == 1 and position >= 0:
+            child, node = scope.nodes[below[0]], scope.nodes[position]
+            yield Diagnostic(
+                "W201",
+                f"'{node.name.text}' has one child only: both always have the same probability",
+                _name(document, node),
+                secondary=(_name(document, child, "its only child"),),
+                help=f"leave '{node.name.text}' out, or give it a second child",
+            )
+
+
+def classes_have_different_colors(document: Document, scope: Scope) -> Iterator[Diagnostic]:
+    """W202: two classes of one colour cannot be told apart in a picture."""
+    parents = {node.parent for node in scope.nodes}
+    ignored = scope.ignored
+    first: dict[tuple[int, int, int], NodeDecl] = {}
+    for position, node in enumerate(scope.nodes):
+        color = read(node.attributes, NODE_ATTRIBUTES).get("color") if node.attributes else None
+        if color is None or position in parents or ignored[position]:
+            continue
+        twin = first.setdefault(color, node)
+        if twin is not node:
+            yield Diagnostic(
+                "W202",
+                f"'{node.name.text}' has the colour of '{twin.name.text}'",
+                _name(document, node),
+                secondary=(_name(document, twin, "the same colour"),),
+                help="give one of them another colour, or none: a colour is then chosen",
+            )

@@ -1,0 +1,196 @@
+"""The model: nodes, levels, label maps and mirror pairs, valid by construction.
+
+Nodes are a flat tuple in file order (depth first, parents before children) that point to their parents by
+position, so that a tree of any depth needs no recursion, in Python or in JSON.
+"""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, model_validator
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+ROOT = -1
+"""The parent of a top node: the universal class, which is not written and is no class."""
+
+RawId = Annotated[int, Field(ge=0, le=65535)]
+Byte = Annotated[int, Field(ge=0, le=255)]
+Name = Annotated[str, Field(min_length=1)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Node(_Frozen):
+    """One node of the tree.
+
+    Attributes:
+        name: As it is referred to, without quotes.
+        parent: Position of the parent in `Hierarchy.nodes`, `ROOT` for a top node.
+        color: sRGB as written in the file, None where one is to be derived.
+        weight: Of the leaves below it in the loss; weights on a path multiply.
+        ignored: Known and named, but no class: this node and all below it take no channel.
+        doc: A sentence about it.
+        meta: Facts that only the author needs.
+    """
+
+    name: Name
+    parent: Annotated[int, Field(ge=ROOT)] = ROOT
+    color: tuple[Byte, Byte, Byte] | None = None
+    weight: Annotated[FiniteFloat, Field(ge=0)] = 1.0
+    ignored: bool = False
+    doc: str = ""
+    meta: dict[str, str | float] = Field(default_factory=dict)
+
+
+class Level(_Frozen):
+    """A cut of the tree, with its weight in the loss (which may be negative)."""
+
+    name: Name
+    weight: FiniteFloat = 1.0
+    doc: str = ""
+
+
+class LabelMap(_Frozen):
+    """Which raw id means which node.
+
+    Attributes:
+        ids: Raw id to position in `Hierarchy.nodes`, None for an ignored id. In the order of the file: the
+            first id of a node is the one that `decode` writes.
+        unlisted: What an id that is not listed means: an error, or one more ignored id.
+    """
+
+    ids: dict[RawId, NonNegativeInt | None]
+    unlisted: Literal["error", "ignore"] = "error"
+
+
+class Hierarchy(_Frozen):
+    """A tree of classes, its levels, and the label maps of the data sets that use it.
+
+    Attributes:
+        name: A word; the stem of the file where the file gives none.
+        title: For people.
+        levels: Coarse to fine; as many as the deepest leaf is deep.
+        nodes: In file order, parents before children.
+        label_maps: By name; the default map has the name "".
+        mirror: Pairs of leaves that a horizontal flip of the image exchanges, by position in `nodes`.
+
+    Raises:
+        pydantic.ValidationError: The parts do not fit together.
+    """
+
+    name: str
+    title: str = ""
+    sources: tuple[str, ...] = ()
+    license: str = ""
+    version: str = ""
+    doc: str = ""
+    levels: tuple[Level, ...]
+    nodes: tuple[Node, ...] = Field(min_length=1)
+    label_maps: dict[str, LabelMap] = Field(default_factory=dict)
+    mirror: tuple[tuple[NonNegativeInt, NonNegativeInt], ...] = ()
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        siblings: set[tuple[int, str]] = set()
+        for position, node in enumerate(self.nodes):
+            if node.parent >= position:
+                raise ValueError(f"nodes[{position}] stands before its parent")
+            if (node.parent, node.name) in siblings:
+                raise ValueError(f"nodes[{position}]: a sibling is named {node.name!r} too")
+            siblings.add((node.parent, node.name))
+        if list(self._preorder()) != list(range(len(self.nodes))):
+            raise ValueError("the nodes are not in depth-first order")
+        if not self.leaves:
+            raise ValueError("every node is ignored")
+        for position in self.inner_nodes:
+            if not any(not self.ignored[child] for child in self.children[position]):
+                raise ValueError(f"nodes[{position}] has no class below it")
+        depth = max(self.depths[leaf] for leaf in self.leaves)
+        if len(self.levels) != depth:
+            raise ValueError(f"{len(self.levels)} levels for a tree of depth {depth}")
+        if len({level.name for level in self.levels}) != len(self.levels):
+            raise ValueError("two levels have one name")
+        for name, label_map in self.label_maps.items():
+            if max((n for n in label_map.ids.values() if n is not None), default=0) >= len(self.nodes):
+                raise ValueError(f"label_maps[{name!r}] names a node that is not there")
+        leaves = set(self.leaves)
+        mirrored = [leaf for pair in self.mirror for leaf in pair]
+        if not leaves.issuperset(mirrored) or len(set(mirrored)) != len(mirrored):
+            raise ValueError("a mirror pair exchanges two different leaves, each in one pair at most")
+        return self
+
+    def _preorder(self) -> Iterator[int]:
+        stack = self.tops[::-1]
+        while stack:
+            position = stack.pop()
+            yield position
+            stack += self.children[position][::-1]
+
+    @cached_property
+    def children(self) -> list[list[int]]:
+        """The positions of each node's children, ignored ones included."""
+        children: list[list[int]] = [[] for _ in self.nodes]
+        for position, node in enumerate(self.nodes):
+            if node.parent != ROOT:
+                children[node.parent].append(position)
+        return children
+
+    @cached_property
+    def tops(self) -> list[int]:
+        """The nodes directly under the root."""
+        return [position for position, node in enumerate(self.nodes) if node.parent == ROOT]
+
+    @cached_property
+    def depths(self) -> list[int]:
+        """Edges from the root to each node: 1 for a top node."""
+        depths: list[int] = []
+        for node in self.nodes:
+            depths.append(1 if node.parent == ROOT else depths[node.parent] + 1)
+        return depths
+
+    @cached_property
+    def ignored(self) -> list[bool]:
+        """For each node whether it or one above it is ignored."""
+        ignored: list[bool] = []
+        for node in self.nodes:
+            ignored.append(node.ignored or (node.parent != ROOT and ignored[node.parent]))
+        return ignored
+
+    @cached_property
+    def leaves(self) -> list[int]:
+        """The classes: nodes without children that are not ignored. Leaf c is channel c."""
+        return [p for p, below in enumerate(self.children) if not below and not self.ignored[p]]
+
+    @cached_property
+    def inner_nodes(self) -> list[int]:
+        """Nodes with children that are not ignored, depth first."""
+        return [p for p, below in enumerate(self.children) if below and not self.ignored[p]]
+
+    def path(self, position: int) -> str:
+        """The names from the top node down to this one, joined by `/`."""
+        parts = []
+        while position != ROOT:
+            parts.append(self.nodes[position].name)
+            position = self.nodes[position].parent
+        return "/".join(reversed(parts))
+
+    @cached_property
+    def graph(self) -> "nx.DiGraph[int]":
+        """The tree as a networkx graph, parent to child, with the root as node -1.
+
+        Node attributes: name, ignored, and leaf (whether it is a class).
+        """
+        import networkx as nx  # noqa: PLC0415 - a fifth of a second that validating has no use for
+
+        graph: nx.DiGraph[int] = nx.DiGraph()
+        graph.add_node(ROOT, name="", ignored=False, leaf=False)
+        leaves = set(self.leaves)
+        for position, node in enumerate(self.nodes):
+            graph.add_node(position, name=node.name, ignored=self.ignored[position], leaf=position in leaves)
+            graph.add_edge(node.parent, position)
+        return nx.freeze(graph)

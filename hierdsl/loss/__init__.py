@@ -1,0 +1,22 @@
+"""The hierarchical cross-entropy: the classification losses at every level, summed.
+
+    log p(g) = logsumexp(z over leaves(g)) - logsumexp(z over all leaves)
+    loss_l   = mean over pixels that have a group at level l of  -log p(group of the target)
+    loss     = sum over l of weight_l * loss_l
+
+Source: Muller & Smith, "A Hierarchical Loss for Semantic Segmentation", VISAPP 2020,
+DOI 10.5220/0008946002600267, section 3; here without the constant that their code adds inside the logarithm.
+"""
+
+from hierdsl.loss.functional import hierarchical_cross_entropy, hierarchical_level_losses
+from hierdsl.loss.marginal import marginal_log_probs
+from hierdsl.loss.module import HierarchicalCrossEntropyLoss
+from hierdsl.loss.tables import LossTables
+
+__all__ = [
+    "HierarchicalCrossEntropyLoss",
+    "LossTables",
+    "hierarchical_cross_entropy",
+    "hierarchical_level_losses",
+    "marginal_log_probs",
+]

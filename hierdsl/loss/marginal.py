@@ -1,0 +1,45 @@
+"""Log-probabilities of the groups of a level."""
+
+import torch
+from torch import Tensor
+
+
+def marginal_log_probs(logits: Tensor, leaf_to_group: Tensor, num_groups: int) -> Tensor:
+    """Log-probability of every group of one level, summed over the leaves below it.
+
+        log p_g = logsumexp{ z_c : m(c) = g } - logsumexp{ z_c : all c }
+
+    Exact at any confidence: the largest logit of each group is taken out before the exponential, so that a
+    group whose probability underflows still has its right logarithm and gradient.
+
+    Args:
+        logits: Leaf logits z, shape (B, C, *S), floating point, dimensionless.
+        leaf_to_group: Level map m, shape (C,), int64, values in [0, num_groups).
+        num_groups: At least 1.
+
+    Returns:
+        Log-probabilities in nats, shape (B, num_groups, *S), on the device of `logits`; float16 and
+        bfloat16 give float32. A group with no leaf gets -inf.
+
+    Raises:
+        ValueError: Axis 1 of `logits` is not C. The values of `leaf_to_group` are not checked: that would
+            synchronise the device at every step.
+
+    Example:
+        >>> z = torch.tensor([[0.0, 0.0, 2.0, 0.0]])
+        >>> marginal_log_probs(z, torch.tensor([0, 0, 1, 1]), 2).exp()
+        tensor([[0.1925, 0.8075]])
+
+    Source:
+        Muller & Smith, VISAPP 2020, DOI 10.5220/0008946002600267, section 3.
+    """
+    if logits.ndim < 2 or logits.shape[1] != len(leaf_to_group):  # noqa: PLR2004 - (B, C)
+        raise ValueError(f"logits of shape {tuple(logits.shape)} have no axis 1 of {len(leaf_to_group)} leaves")
+    z = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+    shape = (z.shape[0], num_groups, *z.shape[2:])
+    index = leaf_to_group.view(1, -1, *[1] * (z.ndim - 2)).expand_as(z)
+    # The shift is a constant to autograd: it cancels in value and in gradient.
+    peak = z.detach().new_full(shape, -torch.inf).scatter_reduce(1, index, z.detach(), "amax")
+    peak = peak.masked_fill(peak == -torch.inf, 0.0)
+    total = z.new_zeros(shape).index_add(1, leaf_to_group, (z - peak.gather(1, index)).exp())
+    return total.log() + peak - z.logsumexp(1, keepdim=True)

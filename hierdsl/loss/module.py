@@ -1,0 +1,94 @@
+"""The hierarchical cross-entropy as a `torch.nn.Module`."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy
+from hierdsl.loss.functional import (
+    Reduction,
+    as_level_weights,
+    hierarchical_cross_entropy,
+    hierarchical_level_losses,
+)
+from hierdsl.loss.tables import tables_on
+
+
+class HierarchicalCrossEntropyLoss(nn.Module):
+    """`hierarchical_cross_entropy` with its options held, to put in place of `torch.nn.CrossEntropyLoss`.
+
+    The level weights are a buffer that does not go into the state dict; assign `level_weights` to change
+    them while training (a schedule from coarse to fine, say).
+
+    Args:
+        compiled: The hierarchy.
+        level_weights: As for `hierarchical_cross_entropy`, and so are the others.
+        weight: See there.
+        ignore_index: See there.
+        reduction: See there.
+        label_smoothing: See there.
+
+    Raises:
+        ValueError: As `hierarchical_cross_entropy`.
+
+    Example:
+        >>> import hierdsl
+        >>> loss = HierarchicalCrossEntropyLoss(hierdsl.compile_hierarchy(hierdsl.load("helen")))
+        >>> loss(torch.zeros(2, 11), torch.tensor([0, 10]))
+        tensor(6.9951)
+    """
+
+    level_weights: Tensor
+    weight: Tensor | None
+
+    def __init__(
+        self,
+        compiled: CompiledHierarchy,
+        *,
+        level_weights: Tensor | Sequence[float] | None = None,
+        weight: Tensor | Sequence[float] | None = None,
+        ignore_index: int = IGNORE_INDEX,
+        reduction: Reduction = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.compiled = compiled
+        self.ignore_index = ignore_index
+        self.reduction: Reduction = reduction
+        self.label_smoothing = label_smoothing
+        tables = tables_on(compiled, torch.device("cpu"))
+        factors = as_level_weights(level_weights, tables).detach().clone()
+        self.register_buffer("level_weights", factors, persistent=False)
+        held = None if weight is None else torch.as_tensor(weight).detach().clone()
+        self.register_buffer("weight", held, persistent=False)
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """The loss of logits (N, C, *S) and node indices (N, *S)."""
+        return hierarchical_cross_entropy(
+            logits,
+            target,
+            self.compiled,
+            level_weights=self.level_weights,
+            weight=self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
+        )
+
+    def level_losses(self, logits: Tensor, target: Tensor) -> Tensor:
+        """The losses of the levels before their weights, as `hierarchical_level_losses`."""
+        return hierarchical_level_losses(
+            logits,
+            target,
+            self.compiled,
+            weight=self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
+        )
+
+    def extra_repr(self) -> str:
+        """What `print` shows between the brackets."""
+        levels = ", ".join(self.compiled.level_names)
+        return f"{self.compiled.name}: {self.compiled.num_leaves} leaves; {levels}; reduction={self.reduction}"

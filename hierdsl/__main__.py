@@ -1,0 +1,5 @@
+"""Run the command line with `python -m hierdsl`."""
+
+from hierdsl.cli import main
+
+main()

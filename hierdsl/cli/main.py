@@ -1,0 +1,48 @@
+"""The `hierdsl` command: finds its subcommands late, so that `validate` never pays for `train`.
+
+Exit codes: 0 clean (warnings allowed), 1 errors found, 2 the command was used wrongly or a file cannot be
+read, 130 interrupted.
+"""
+
+from importlib import import_module
+
+import click
+
+_COMMANDS = {
+    "validate": "Check files: diagnostics, or one line of counts.",
+    "render": "Draw the tree: in the terminal, or as svg, png, pdf, dot.",
+    "show": "Print the levels with their groups.",
+    "compile": "Write the tables of a hierarchy as .npz.",
+    "train": "Train a segmentation network on images labelled with the classes.",
+    "faces": "Write the embedded data set of drawn faces as a folder.",
+}
+
+
+class _Lazy(click.Group):
+    """A group that imports `hierdsl.cli.NAME` when the subcommand NAME is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = import_module(f"hierdsl.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)  # noqa: S101 - our own modules
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in `--help`, without importing every command."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.command(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Each command has its own --help, with examples. A bundled hierarchy is found by its bare name: "
+    "try 'hierdsl render helen'.",
+)
+@click.version_option(package_name="hierdsl", prog_name="hierdsl")
+def main() -> None:
+    """One checked text file for classes that form a tree."""

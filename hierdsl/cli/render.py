@@ -1,0 +1,79 @@
+"""`hierdsl render`: look at the tree."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import click
+
+from hierdsl.cli.common import Failure, Usage, load_or_exit
+
+_FORMATS = ("svg", "png", "pdf", "dot")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  hierdsl render camvid                          a tree in the terminal
+  hierdsl render hierarchies/vistas.hier -o vistas.svg
+  hierdsl render vistas --level group -o groups.png --orientation right
+"""
+)
+@click.argument("file", metavar="FILE")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Picture to write: .svg, .png, .pdf or .dot.")
+@click.option("--level", metavar="NAME", help="Cut the tree at this level.")
+@click.option(
+    "--orientation",
+    type=click.Choice(["down", "right"]),
+    default="down",
+    show_default=True,
+    help="Where the tree of a picture grows to.",
+)
+def command(file: str, output: Path | None, level: str | None, orientation: str) -> None:
+    """Draw the tree of a .hier file."""
+    hierarchy = load_or_exit(file)
+    from hierdsl.render import to_dot, to_text  # noqa: PLC0415 - a wrong file needs no drawing library
+
+    try:
+        if output is None:
+            from rich.console import Console  # noqa: PLC0415 - the same
+
+            Console(highlight=False).print(to_text(hierarchy, level=level))
+            return
+        graph = to_dot(hierarchy, level=level, orientation="down" if orientation == "down" else "right")
+    except ValueError as error:
+        raise Usage(str(error)) from None
+    write_picture(graph, output)
+    click.echo(f"wrote {output}")
+
+
+def write_picture(graph: object, output: Path) -> None:
+    """Write a graphviz graph in the format of the output's suffix, beside it first.
+
+    Raises:
+        Usage: The suffix is none that can be drawn, or the folder cannot be written.
+        Failure: The `dot` program is missing or fails.
+    """
+    import graphviz  # noqa: PLC0415 - as above
+
+    assert isinstance(graph, graphviz.Digraph)  # noqa: S101 - what to_dot gives
+    suffix = output.suffix.removeprefix(".").lower()
+    if suffix not in _FORMATS:
+        raise Usage(f"'{output}' does not end in one of: {', '.join('.' + f for f in _FORMATS)}")
+    try:
+        data = graph.source.encode() if suffix == "dot" else graph.pipe(format=suffix)
+    except graphviz.ExecutableNotFound:
+        raise Failure(
+            f"drawing .{suffix} needs graphviz's program 'dot' (apt install graphviz, brew install graphviz); "
+            "-o tree.dot and the tree in the terminal work without it"
+        ) from None
+    except graphviz.CalledProcessError as error:
+        raise Failure(f"graphviz failed: {error}") from None
+    try:
+        handle, beside = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        Path(beside).chmod(0o644)
+        Path(beside).replace(output)
+    except OSError as error:
+        raise Usage(f"cannot write '{output}': {error.strerror}") from None

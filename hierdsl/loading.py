@@ -15,7 +15,7 @@ from hierdsl.syntax import decode, parse
 
 
 def analyze(text: str | bytes | Source, name: str = "<string>") -> tuple[Hierarchy | None, list[Diagnostic]]:
-    """Parse and check a text.
+    r"""Parse and check a text.
 
     Args:
         text: The content of a .hier file: decoded, as bytes, or as a `Source`.
@@ -25,7 +25,7 @@ def analyze(text: str | bytes | Source, name: str = "<string>") -> tuple[Hierarc
         The hierarchy, None when there is an error, and all diagnostics in file order.
 
     Example:
-        >>> hierarchy, diagnostics = analyze("tree\\n    sky = 0\\n    road = 1\\n")
+        >>> hierarchy, diagnostics = analyze("tree\n    sky = 0\n    road = 1\n")
         >>> [hierarchy.path(leaf) for leaf in hierarchy.leaves], diagnostics
         (['sky', 'road'], [])
     """

@@ -25,7 +25,9 @@ def label_maps_have_different_names(document: Document, scope: Scope) -> Iterato
             f"{what} is already defined",
             Annotation(document.source, labels.name.span if labels.name else labels.keyword),
             secondary=(
-                Annotation(document.source, twin.name.span if twin.name else twin.keyword, "first defined here"),
+                Annotation(
+                    document.source, twin.name.span if twin.name else twin.keyword, "first defined here"
+                ),
             ),
             help="move its lines into the first one" + (", or rename it" if labels.name else ""),
         )
@@ -55,8 +57,16 @@ def reference_names_a_node(document: Document, scope: Scope, reference: Referenc
     place = Annotation(document.source, reference.span)
     if not found:
         close = nearest(reference.parts[-1], scope.names())
-        candidates = scope.resolve(Reference((close,), anchored=False, span=reference.span, quoted=False)) if close else []
-        mend = f"did you mean '{scope.path(candidates[0])}'?" if candidates else "add it to the tree, or remove this line"
+        candidates = (
+            scope.resolve(Reference((close,), anchored=False, span=reference.span, quoted=False))
+            if close
+            else []
+        )
+        mend = (
+            f"did you mean '{scope.path(candidates[0])}'?"
+            if candidates
+            else "add it to the tree, or remove this line"
+        )
         yield Diagnostic("H208", f"the tree has no node '{written}'", place, help=mend)
         return
     paths = list(dict.fromkeys(scope.path(position) for position in found))

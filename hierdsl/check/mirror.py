@@ -23,7 +23,11 @@ def mirror_pairs_exchange_classes(document: Document, scope: Scope) -> Iterator[
             name = scope.nodes[position].name.text
             if position in parents or scope.ignored[position]:
                 what = "is no class: it has classes below it" if position in parents else "is ignored"
-                mend = "pair its classes instead, one line for each" if position in parents else "remove this line"
+                mend = (
+                    "pair its classes instead, one line for each"
+                    if position in parents
+                    else "remove this line"
+                )
                 yield Diagnostic("H210", f"'{name}' {what}", place, help=mend)
             elif position in seen:
                 yield Diagnostic(

@@ -22,7 +22,11 @@ def siblings_have_different_names(document: Document, scope: Scope) -> Iterator[
         twin = first.setdefault((node.parent, node.name.text), node)
         if twin is node:
             continue
-        where = f"under the same parent '{scope.nodes[node.parent].name.text}'" if node.parent >= 0 else "at the top"
+        where = (
+            f"under the same parent '{scope.nodes[node.parent].name.text}'"
+            if node.parent >= 0
+            else "at the top"
+        )
         inner = position in parents
         mend = "rename one"
         if inner:

@@ -34,5 +34,8 @@ def command(file: str, output: Path) -> None:
         compiled.save(output)
     except OSError as error:
         raise Usage(f"cannot write '{output}': {error.strerror}") from None
-    counts = f"{plural(compiled.num_leaves, 'leaf').replace('leafs', 'leaves')}, {plural(compiled.num_nodes, 'node')}"
-    click.echo(f"wrote {output}: {counts}, {plural(compiled.num_levels, 'level')}, hash {compiled.hash[:12]}")
+    leaves, nodes, levels = compiled.num_leaves, compiled.num_nodes, compiled.num_levels
+    hashed = compiled.hash[:12]
+    click.echo(
+        f"wrote {output}: {leaves:,} leaves, {nodes:,} nodes, {plural(levels, 'level')}, hash {hashed}"
+    )

@@ -21,6 +21,8 @@ _COMMANDS = {
 class _Lazy(click.Group):
     """A group that imports `hierdsl.cli.NAME` when the subcommand NAME is used."""
 
+    # ruff: noqa: ARG002 - the signatures are click's
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 

@@ -20,7 +20,9 @@ Examples:
 """
 )
 @click.argument("file", metavar="FILE")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Picture to write: .svg, .png, .pdf or .dot.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Picture to write: .svg, .png, .pdf or .dot."
+)
 @click.option("--level", metavar="NAME", help="Cut the tree at this level.")
 @click.option(
     "--orientation",

@@ -33,10 +33,18 @@ def command(file: str, level: str | None, as_json: bool) -> None:
         raise Usage(f"there is no level '{level}'; the levels are: {', '.join(names)}")
     chosen = [i for i, name in enumerate(names) if level in (None, name)]
     leaves = range(compiled.num_leaves)
-    groups = {i: [[c for c in leaves if compiled.group[i, c] == g] for g in range(compiled.num_groups[i])] for i in chosen}
+    groups = {
+        i: [[c for c in leaves if compiled.group[i, c] == g] for g in range(compiled.num_groups[i])]
+        for i in chosen
+    }
     if as_json:
-        listed = [{"name": names[i], "weight": float(compiled.level_weights[i]), "groups": groups[i]} for i in chosen]
-        click.echo(json.dumps({"channels": compiled.names[: compiled.num_leaves], "levels": listed}, indent=1))
+        listed = [
+            {"name": names[i], "weight": float(compiled.level_weights[i]), "groups": groups[i]}
+            for i in chosen
+        ]
+        click.echo(
+            json.dumps({"channels": compiled.names[: compiled.num_leaves], "levels": listed}, indent=1)
+        )
         return
     for i in chosen:
         click.echo(f"{names[i]}: {len(groups[i])} groups, weight {compiled.level_weights[i]:g}")

@@ -39,7 +39,9 @@ def command(files: tuple[str, ...]) -> None:
             code = max(code, 1)
             click.echo(f"{name}: {plural(errors, 'error')}, {plural(warnings, 'warning')}")
         else:
-            click.echo(f"{name}: ok, {summary(hierarchy)}" + (f", {plural(warnings, 'warning')}" if warnings else ""))
+            click.echo(
+                f"{name}: ok, {summary(hierarchy)}" + (f", {plural(warnings, 'warning')}" if warnings else "")
+            )
     sys.exit(code)
 
 

@@ -1,4 +1,4 @@
-"""A hierarchy as plain NumPy tables: what a loss, a metric or a data loader needs, and no tree walk after it."""
+"""A hierarchy as plain NumPy tables, so that no loss, metric or data loader needs to walk a tree."""
 
 from hierdsl.compiler.compile import compile_hierarchy
 from hierdsl.compiler.label_map import IGNORE_INDEX, CompiledLabelMap, UnknownRawIdError

@@ -10,14 +10,14 @@ from hierdsl.palette import palette
 
 
 def compile_hierarchy(hierarchy: Hierarchy) -> CompiledHierarchy:
-    """Compile a hierarchy to NumPy tables.
+    r"""Compile a hierarchy to NumPy tables.
 
     Returns:
         The tables; their shapes are documented at `CompiledHierarchy`.
 
     Example:
         >>> from hierdsl import analyze
-        >>> hierarchy, _ = analyze("tree\\n    sky\\n    flat\\n        road\\n        path\\n")
+        >>> hierarchy, _ = analyze("tree\n    sky\n    flat\n        road\n        path\n")
         >>> compile_hierarchy(hierarchy).group
         array([[ 0,  1,  1,  1],
                [ 0,  1,  2, -1]])

@@ -16,7 +16,17 @@ from hierdsl.compiler.label_map import CompiledLabelMap
 
 _FORMAT = 1
 _COSMETIC = frozenset({"palette"})
-_ARRAYS = ("group", "num_groups", "parent", "depth", "height", "level_weights", "leaf_weights", "palette", "mirror")
+_ARRAYS = (
+    "group",
+    "num_groups",
+    "parent",
+    "depth",
+    "height",
+    "level_weights",
+    "leaf_weights",
+    "palette",
+    "mirror",
+)
 _STRINGS = ("names", "paths", "level_names")
 
 
@@ -112,7 +122,7 @@ class CompiledHierarchy:
 
     def differences(self, other: "CompiledHierarchy") -> list[str]:
         """Names of the tables in which two hierarchies differ, the palette not counted."""
-        mine, theirs = self._tables(), other._tables()
+        mine, theirs = self._tables(), other._tables()  # noqa: SLF001 - of its own class
         return [
             key
             for key in sorted(mine.keys() | theirs.keys())
@@ -131,7 +141,7 @@ class CompiledHierarchy:
                     format=np.int64(_FORMAT),
                     name=np.array(self.name),
                     hash=np.array(self.hash),
-                    **self._tables(),  # type: ignore[arg-type] - numpy's own stub takes one bool by keyword
+                    **self._tables(),  # type: ignore[arg-type]  # the stub takes one bool by keyword
                 )
             beside.replace(target)
         finally:
@@ -153,10 +163,12 @@ class CompiledHierarchy:
                 for key in tables
                 if key.startswith("label_map/") and key.endswith("/raw_ids")
             }
+            arrays: dict[str, Any] = {key: tables[key] for key in _ARRAYS}
+            strings: dict[str, Any] = {key: tuple(tables[key].tolist()) for key in _STRINGS}
             compiled = cls(
                 name=str(tables["name"]),
-                **{key: tables[key] for key in _ARRAYS},
-                **{key: tuple(tables[key].tolist()) for key in _STRINGS},
+                **arrays,
+                **strings,
                 label_maps={
                     name: CompiledLabelMap(
                         tables[f"{prefix}raw_ids"],

@@ -50,7 +50,7 @@ def render_full(diagnostic: Diagnostic, *, color: bool = False) -> str:
 
     lines = [
         style(f"{diagnostic.rule.severity.value}[{diagnostic.code}]", fg=hue, bold=True)
-        + style(f": {diagnostic.message}", bold=True)
+        + style(f": {_escape(diagnostic.message)}", bold=True)
     ]
     # The primary file comes first; annotations in other files follow under their own arrow.
     files: dict[str, list[tuple[Annotation, str, str]]] = {}
@@ -119,4 +119,3 @@ def _escape(text: str, newline: str = "") -> str:
     return "".join(
         f"\n{newline}" if ch == "\n" else ch if ch.isprintable() else repr(ch)[1:-1] for ch in text
     )
-

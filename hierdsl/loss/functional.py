@@ -157,7 +157,11 @@ def _level_loss(
         pixel_weight = _node_weights(tables, leaf_weights)[node].to(loss)
         loss = loss * pixel_weight
     if label_smoothing > 0:
-        group_weights = None if leaf_weights is None else _group_weights(leaf_to_group, leaf_weights, tables.num_groups[level])
+        group_weights = (
+            None
+            if leaf_weights is None
+            else _group_weights(leaf_to_group, leaf_weights, tables.num_groups[level])
+        )
         loss = (1 - label_smoothing) * loss + label_smoothing * _even(log_probs, group_weights)
     # `where` and not a product: 0 * inf is not 0, and an ignored pixel must have no gradient at all
     loss = torch.where(counts, loss, 0.0)
@@ -198,12 +202,16 @@ def _node_weights(tables: LossTables, leaf_weights: Tensor) -> Tensor:
     return torch.cat([leaf_weights, weights[tables.num_leaves :]])
 
 
-def _as_leaf_weights(weight: Tensor | Sequence[float] | None, tables: LossTables, logits: Tensor) -> Tensor | None:
+def _as_leaf_weights(
+    weight: Tensor | Sequence[float] | None, tables: LossTables, logits: Tensor
+) -> Tensor | None:
     if weight is None:
         return None if tables.uniform else tables.leaf_weights
     factors = torch.as_tensor(weight, device=logits.device).double()
     if factors.shape != (tables.num_leaves,):
-        raise ValueError(f"weight has shape {tuple(factors.shape)}; the hierarchy has {tables.num_leaves} leaves")
+        raise ValueError(
+            f"weight has shape {tuple(factors.shape)}; the hierarchy has {tables.num_leaves} leaves"
+        )
     return factors
 
 
@@ -215,9 +223,10 @@ def _check(
     reduction: Reduction,
     label_smoothing: float,
 ) -> None:
-    if logits.ndim < 2 or logits.shape[1] != tables.num_leaves:  # noqa: PLR2004 - (N, C)
+    if logits.ndim < 2 or logits.shape[1] != tables.num_leaves:
         raise ValueError(
-            f"logits of shape {tuple(logits.shape)}: axis 1 must have the {tables.num_leaves} leaves of the hierarchy"
+            f"logits of shape {tuple(logits.shape)}: "
+            f"axis 1 must have the {tables.num_leaves} leaves of the hierarchy"
         )
     if target.shape != logits.shape[:1] + logits.shape[2:]:
         expected = tuple(logits.shape[:1] + logits.shape[2:])

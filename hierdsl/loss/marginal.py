@@ -33,8 +33,10 @@ def marginal_log_probs(logits: Tensor, leaf_to_group: Tensor, num_groups: int) -
     Source:
         Muller & Smith, VISAPP 2020, DOI 10.5220/0008946002600267, section 3.
     """
-    if logits.ndim < 2 or logits.shape[1] != len(leaf_to_group):  # noqa: PLR2004 - (B, C)
-        raise ValueError(f"logits of shape {tuple(logits.shape)} have no axis 1 of {len(leaf_to_group)} leaves")
+    if logits.ndim < 2 or logits.shape[1] != len(leaf_to_group):
+        raise ValueError(
+            f"logits of shape {tuple(logits.shape)} have no axis 1 of {len(leaf_to_group)} leaves"
+        )
     z = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
     shape = (z.shape[0], num_groups, *z.shape[2:])
     index = leaf_to_group.view(1, -1, *[1] * (z.ndim - 2)).expand_as(z)

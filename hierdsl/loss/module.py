@@ -91,4 +91,6 @@ class HierarchicalCrossEntropyLoss(nn.Module):
     def extra_repr(self) -> str:
         """What `print` shows between the brackets."""
         levels = ", ".join(self.compiled.level_names)
-        return f"{self.compiled.name}: {self.compiled.num_leaves} leaves; {levels}; reduction={self.reduction}"
+        return (
+            f"{self.compiled.name}: {self.compiled.num_leaves} leaves; {levels}; reduction={self.reduction}"
+        )

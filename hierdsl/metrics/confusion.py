@@ -65,7 +65,9 @@ class ConfusionMatrix:
         """
         leaves = self.compiled.num_leaves
         # ignored pixels fall into one bin behind the matrix: no boolean indexing, which would synchronise
-        bins = torch.where(target == ignore_index, self.counts.numel(), target.long() * leaves + predicted.long())
+        bins = torch.where(
+            target == ignore_index, self.counts.numel(), target.long() * leaves + predicted.long()
+        )
         counts = torch.bincount(bins.flatten(), minlength=self.counts.numel() + 1)
         self.counts += counts[:-1].view_as(self.counts)
 

@@ -51,9 +51,7 @@ def _levels(document: Document, scope: Scope) -> tuple[Level, ...]:
     levels = []
     for decl in document.levels.levels:
         values = read(decl.attributes, LEVEL_ATTRIBUTES)
-        levels.append(
-            Level(name=decl.name.text, weight=values.get("weight", 1.0), doc=values.get("doc", ""))
-        )
+        levels.append(Level(name=decl.name.text, weight=values.get("weight", 1.0), doc=values.get("doc", "")))
     return tuple(levels)
 
 

@@ -95,7 +95,7 @@ class Hierarchy(_Frozen):
     mirror: tuple[tuple[NonNegativeInt, NonNegativeInt], ...] = ()
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> Self:
+    def _tree_fits(self) -> Self:
         siblings: set[tuple[int, str]] = set()
         for position, node in enumerate(self.nodes):
             if node.parent >= position:
@@ -110,6 +110,10 @@ class Hierarchy(_Frozen):
         for position in self.inner_nodes:
             if not any(not self.ignored[child] for child in self.children[position]):
                 raise ValueError(f"nodes[{position}] has no class below it")
+        return self
+
+    @model_validator(mode="after")
+    def _rest_fits(self) -> Self:
         depth = max(self.depths[leaf] for leaf in self.leaves)
         if len(self.levels) != depth:
             raise ValueError(f"{len(self.levels)} levels for a tree of depth {depth}")
@@ -193,4 +197,5 @@ class Hierarchy(_Frozen):
         for position, node in enumerate(self.nodes):
             graph.add_node(position, name=node.name, ignored=self.ignored[position], leaf=position in leaves)
             graph.add_edge(node.parent, position)
-        return nx.freeze(graph)
+        frozen: nx.DiGraph[int] = nx.freeze(graph)
+        return frozen

@@ -136,9 +136,9 @@ class _Cards:
 def _ink(shade: str) -> str:
     """Black or white, whichever reads better on a colour (relative luminance as in WCAG 2)."""
     channels = [int(shade[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]  # noqa: PLR2004 - sRGB
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     luminance = sum(c * w for c, w in zip(linear, (0.2126, 0.7152, 0.0722), strict=True))
-    return "#000000" if luminance > 0.179 else "#ffffff"  # noqa: PLR2004 - where both contrasts are equal
+    return "#000000" if luminance > 0.179 else "#ffffff"
 
 
 def _text(text: str) -> str:

@@ -79,9 +79,9 @@ def ranges(ids: Sequence[int]) -> str:
             runs[-1].append(raw)
         else:
             runs.append([raw])
-    parts = []
+    parts: list[str] = []
     for run in runs:
-        parts += [f"{run[0]}..{run[-1]}"] if len(run) > 2 else map(str, run)  # noqa: PLR2004 - a pair reads better as two
+        parts += [f"{run[0]}..{run[-1]}"] if len(run) > 2 else map(str, run)
     return ", ".join(parts)
 
 

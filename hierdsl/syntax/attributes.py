@@ -19,7 +19,7 @@ def color(value: Value) -> Rgb:
     """`"#rrggbb"` or `rgb(r, g, b)` as three numbers from 0 to 255."""
     if isinstance(value, Color):
         rgb = (value.red, value.green, value.blue)
-        if max(rgb) > 255:  # noqa: PLR2004 - 24-bit colour
+        if max(rgb) > 255:
             raise ValueError("red, green and blue are 0 to 255")
         return rgb
     if isinstance(value, str) and (match := re.fullmatch(r"#([0-9a-fA-F]{6})", value)):
@@ -45,7 +45,7 @@ def weight(value: Value) -> float:
 def text(value: Value) -> str:
     """A text in double quotes."""
     if not isinstance(value, str):
-        raise ValueError("this is a text in double quotes")  # noqa: TRY004 - read as a wrong value, not type
+        raise ValueError("this is a text in double quotes")
     return value
 
 

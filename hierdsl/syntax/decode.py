@@ -33,7 +33,7 @@ def decode(data: bytes, name: str) -> tuple[Source, list[Diagnostic]]:
             Diagnostic(
                 "H101",
                 f"{what}; a .hier file is UTF-8 text",
-                Annotation(source, Span(len(before), len(before) + 1)),
+                Annotation(source, Span(len(before), min(len(before) + 1, len(source.text)))),
                 help="save the file as UTF-8 in your editor",
             )
         ]

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from hierdsl.diagnostics import Annotation, Diagnostic
 from hierdsl.source import Source, Span
 
-
 _NAMES = {" ": "spaces", "\t": "tabs"}
 
 

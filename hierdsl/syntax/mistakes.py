@@ -5,7 +5,7 @@ mistake. The first that does, wins; the last resort says what was expected.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hierdsl.diagnostics import Annotation, Diagnostic, nearest
@@ -65,28 +65,28 @@ class Failure:
         self, message: str, mend: str | None, length: int = 0, code: str = "H103", label: str = ""
     ) -> Diagnostic:
         """A diagnostic at the place where the parser stopped."""
-        length = length or len(re.match(r"[\w.\-]+|.?", self.rest, re.DOTALL)[0])  # type: ignore[index]
+        length = length or len(_shown(self.rest))
         span = Span(self.at, min(self.at + max(length, 1), max(self.end, self.at + 1)))
         return Diagnostic(code, message, Annotation(self.source, span, label), help=mend)
 
 
 def _unterminated(f: Failure) -> Diagnostic | None:
-    if not f.rest.startswith('"'):
+    if not f.rest.startswith('"') or _TEXT.match(f.rest):
         return None
-    escape = re.search(r'\\[^"\\]', f.rest)
+    escape = re.match(r'"(?:[^"\\]|\\["\\])*(\\[^"\\])', f.rest)
     if escape:
         return f.diagnostic(
-            rf"'{escape[0]}' is not an escape; a text knows \" and \\ only",
-            f"write {escape[0].replace(chr(92), chr(92) * 2)}",
-            len(f.rest),
+            rf"'{escape[1]}' is not an escape; a text knows \" and \\ only",
+            rf"write \{escape[1]}",
+            len(_code(f.rest)),
         )
-    return f.diagnostic(
-        "this text has no closing quote", f'write {f.rest.rstrip()}"', len(f.rest), code="H104"
-    )
+    stop = "]" if "[" in f.before else "$" if f.section == "hierarchy" else "=" if f.before else "[=[]"
+    text = re.split(stop, _code(f.rest)[1:])[0].rstrip(" \t\\")
+    return f.diagnostic("this text has no closing quote", f'write "{text}"', len(_code(f.rest)), code="H104")
 
 
 def _quotes(f: Failure) -> Diagnostic | None:
-    match = re.match(r"[‘’“”„«»'`]([^‘’“”„«»'`\n]*)[‘’“”„«»'`]?", f.rest)  # noqa: RUF001 - the quotes of word processors
+    match = re.match(r"[‘’“”„«»'`]([^‘’“”„«»'`\n]*)[‘’“”„«»'`]?", f.rest)
     if not match:
         return None
     return f.diagnostic(
@@ -100,27 +100,39 @@ def _quotes(f: Failure) -> Diagnostic | None:
 def _colon(f: Failure) -> Diagnostic | None:
     if not f.rest.startswith(":"):
         return None
-    value = f.rest[1:].split("#")[0].strip()
+    value = _code(f.rest[1:])
+    if f.before in SECTIONS:
+        return f.diagnostic("a section needs no colon", f"write {f.before}, and its lines indented below it")
     if not value:
         return f.diagnostic(
             "a name needs no colon: what is indented below it is its child", f"write {f.before}"
         )
+    if f.section == "hierarchy":
+        return f.diagnostic("a field needs no colon", f"write {f.before} {value}")
     return f.diagnostic("an id or a value is given with '=', not with ':'", f"write {f.before} = {value}")
+
+
+def _level_weight(f: Failure) -> Diagnostic | None:
+    match = re.fullmatch(r"[=:]?\s*([+\-]?[\d.]+)", _code(f.rest))
+    if f.section != "levels" or "LSQB" not in f.expected or not match:
+        return None
+    return f.diagnostic(
+        "the weight of a level stands in brackets", f"write {f.before} [weight={match[1]}]", len(match[0])
+    )
 
 
 def _bullet(f: Failure) -> Diagnostic | None:
     match = re.match(r"[-*+•]\s+(.*)", f.rest)
     if f.before or not match:
         return None
-    return f.diagnostic("a line needs no bullet", f"write {match[1].split('#')[0].strip()}", 1)
+    return f.diagnostic("a line needs no bullet", f"write {_code(match[1])}", 1)
 
 
 def _id_first(f: Failure) -> Diagnostic | None:
-    match = re.match(r"(\d+)\s*[=:,]?\s*([^\W\d][\w.\- ]*)$", f.rest.split("#")[0].strip())
+    match = re.fullmatch(r"(\d+)(?:\s+|\s*[=:,]\s*)([^\W\d][\w.\- ]*)", _code(f.rest))
     if f.before or not match:
         return None
-    name = match[2].strip()
-    quoted = f'"{name}"' if " " in name else name
+    quoted = f'"{match[2]}"' if " " in match[2] else match[2]
     return f.diagnostic("the name comes first, then its id", f"write {quoted} = {match[1]}", len(match[1]))
 
 
@@ -137,13 +149,36 @@ def _negative(f: Failure) -> Diagnostic | None:
 
 
 def _color_id(f: Failure) -> Diagnostic | None:
-    if "INT" not in f.expected or not f.rest.startswith(('"#', "rgb")):
+    match = re.match(r'"#[^"]*"?|rgb(?:\s*\([^)#]*\)?)?', f.rest)
+    if "INT" not in f.expected or not match:
         return None
     return f.diagnostic(
         "a raw id is a number; colour-coded masks are not read yet",
         "give the class the number that stands for it in the label images",
-        len(f.rest.split(",")[0].rstrip()),
+        len(match[0].rstrip()),
     )
+
+
+def _not_read_yet(f: Failure) -> Diagnostic | None:
+    """Parts of the language that this version does not know."""
+    if f.section == "hierarchy" and f.before == "channels":
+        return f.diagnostic(
+            "'channels' is not read yet: the classes are the channels in file order",
+            "remove this line, and write the classes in the order of the channels",
+            len(_code(f.rest)),
+        )
+    if f.section == "labels" and f.before == "tolerance":
+        return f.diagnostic(
+            "'tolerance' is not read yet, nor are colour-coded masks", "remove this line", len(_code(f.rest))
+        )
+    return None
+
+
+def _missing_equals(f: Failure) -> Diagnostic | None:
+    ids = re.fullmatch(r"\d+(?:\.\.\d+)?(?:\s*,\s*\d+(?:\.\.\d+)?)*", _code(f.rest))
+    if "EQUAL" not in f.expected or "[" in f.before or not ids:
+        return None
+    return f.diagnostic("an id is given with '='", f"write {f.before} = {ids[0]}", len(ids[0]))
 
 
 def _words(f: Failure) -> Diagnostic | None:
@@ -155,7 +190,7 @@ def _words(f: Failure) -> Diagnostic | None:
     if "=" in f.before and f.section == "tree":
         return None
     name = f"{last[0]} {word[0]}"
-    tail = f.rest[word.end() :].split("#")[0].strip()
+    tail = _code(f.rest[word.end() :])
     line = f'{f.before[: last.start()]}"{name}"' + (f" {tail}" if tail else "")
     return f.diagnostic(
         "a name with a space needs double quotes", f"write {line}", len(word[0]), label="a second word"
@@ -163,7 +198,7 @@ def _words(f: Failure) -> Diagnostic | None:
 
 
 def _title(f: Failure) -> Diagnostic | None:
-    text = f.rest.split("#")[0].strip()
+    text = f.rest.split(" #")[0].strip()
     if f.section != "hierarchy" or "STRING" not in f.expected or not text[:1].isalnum():
         return None
     what = "a title" if "NAME" in f.expected or f.before.startswith("hierarchy") else "the value of a field"
@@ -171,12 +206,13 @@ def _title(f: Failure) -> Diagnostic | None:
 
 
 def _arrow(f: Failure) -> Diagnostic | None:
-    match = re.match(r"(?:<?[-=~]+>|<[-=~]+|=|,|[↔→])\s*(.*)", f.rest)
-    if f.section != "mirror" or not match:
+    match = re.match(r"(?:<?[-=~]*>|<[-=~]*|=|,|:|[↔→])\s*(.*)", f.rest)
+    if f.section != "mirror" or "__ANON_0" not in f.expected or not match:
         return None
+    other = _code(match[1])
     return f.diagnostic(
         "the two sides of a mirror pair are joined by '<->'",
-        f"write {f.before} <-> {match[1].split('#')[0].strip()}",
+        f"write {f.before} <-> {other}" if other else f"write {f.before} <-> and the other class",
         len(f.rest[: match.start(1)].rstrip()),
     )
 
@@ -185,22 +221,21 @@ def _digit_name(f: Failure) -> Diagnostic | None:
     match = re.match(r"\d[\w.\-]*", f.rest)
     if "NAME" not in f.expected or not match:
         return None
-    return f.diagnostic("a name starts with a letter or _", f'write "{match[0]}" in double quotes', len(match[0]))
+    return f.diagnostic(
+        "a name starts with a letter or _", f'write "{match[0]}" in double quotes', len(match[0])
+    )
 
 
 def _missing_comma(f: Failure) -> Diagnostic | None:
     match = re.match(r"[\w\"#]", f.rest)
     if "COMMA" not in f.expected or not match:
         return None
-    if "RSQB" in f.expected:
-        return f.diagnostic(
-            "attributes are separated by commas", f"write {f.before}, {f.rest.split('#')[0].strip()}"
-        )
-    return f.diagnostic("ids are separated by commas", f"write {f.before}, {f.rest.split('#')[0].strip()}")
+    what = "attributes" if "RSQB" in f.expected else "ids"
+    return f.diagnostic(f"{what} are separated by commas", f"write {f.before}, {_code(f.rest)}")
 
 
 def _hyphen_range(f: Failure) -> Diagnostic | None:
-    match = re.match(r"(?:-|to\b|\.\.\.+|…|–|—)\s*(\d+)", f.rest)  # noqa: RUF001 - dashes that people type
+    match = re.match(r"(?:-|to\b|\.\.\.+|…|–|—)\s*(\d+)", f.rest)
     first = re.search(r"\d+$", f.before)
     if "__ANON_1" not in f.expected or not match or not first:
         return None
@@ -210,16 +245,15 @@ def _hyphen_range(f: Failure) -> Diagnostic | None:
 
 
 def _unclosed(f: Failure) -> Diagnostic | None:
-    if "RSQB" not in f.expected or f.rest.split("#")[0].strip():
+    if "RSQB" not in f.expected or _code(f.rest):
         return None
     return f.diagnostic("this bracket is not closed", f"write {f.before}]", 1)
 
 
 def _nothing_follows(f: Failure) -> Diagnostic | None:
-    if f.rest.split("#")[0].strip():
+    if _code(f.rest):
         return None
-    wanted = _listed(f.expected)
-    return f.diagnostic(f"the line ends where {wanted} should follow", f"add {wanted} after {f.before!r}", 1)
+    return f.diagnostic(f"the line ends where {_listed(f.expected)} should follow", None, 1)
 
 
 def _character(f: Failure) -> Diagnostic | None:
@@ -229,24 +263,29 @@ def _character(f: Failure) -> Diagnostic | None:
     name = {"\ufeff": "a byte order mark", "\r": "a lone carriage return", "\u00a0": "a no-break space"}
     said = name.get(char, repr(char) if char.isprintable() else f"the character U+{ord(char):04X}")
     mend = "remove it" + (", or put the name in double quotes" if char.isprintable() else "")
+    if char == "\u00a0":
+        mend = "write an ordinary space"
     return f.diagnostic(f"{said} has no meaning here", mend, 1, code="H102")
 
 
 _MISTAKES: tuple[Callable[[Failure], Diagnostic | None], ...] = (
-    _nothing_follows,
     _unclosed,
+    _nothing_follows,
+    _not_read_yet,
     _quotes,
     _color_id,
     _unterminated,
     _bullet,
+    _arrow,
+    _level_weight,
     _colon,
     _id_first,
     _negative,
     _hyphen_range,
     _missing_comma,
     _title,
-    _arrow,
     _digit_name,
+    _missing_equals,
     _words,
     _character,
 )
@@ -254,41 +293,71 @@ _MISTAKES: tuple[Callable[[Failure], Diagnostic | None], ...] = (
 
 def explain(failure: Failure) -> Diagnostic:
     """The diagnostic of a line that does not parse."""
-    if failure.rest:
-        for mistake in _MISTAKES:
-            found = mistake(failure)
-            if found:
-                return found
-    elif (found := _unclosed(failure) or _nothing_follows(failure)) is not None:
+    for mistake in _MISTAKES:
+        found = mistake(failure)
+        if found:
+            return found
+    shown = _shown(failure.rest)
+    quoted = shown if shown.startswith('"') else f"'{shown}'"
+    return failure.diagnostic(f"expected {_listed(failure.expected)}, found {quoted}", None, len(shown))
+
+
+def unknown_section(source: Source, start: int, end: int, *, is_first: bool) -> Diagnostic:
+    """A line at column 1 that starts no section; `is_first` when no section stands above it."""
+    failure = Failure(source, start, end, start, "", frozenset())
+    if found := _quotes(failure) or _character(failure):
         return found
-    shown = re.match(r"[\w.\-]+|.", failure.rest, re.DOTALL)
-    wanted = _listed(failure.expected)
-    return failure.diagnostic(
-        f"unexpected {shown[0]!r}" if shown else "unexpected end of the line",
-        f"{wanted} can stand here",
-    )
-
-
-def unknown_section(source: Source, start: int, end: int) -> Diagnostic:
-    """A line at column 1 that starts no section."""
-    line = source.text[start:end]
-    word = re.match(r"[\w.\-]*", line)[0]  # type: ignore[index] - the pattern always matches
-    span = Span(start, start + max(len(word), 1))
-    keywords = ", ".join(SECTIONS)
-    close = nearest(word, SECTIONS) if word else None
-    if close and close != word:
-        return Diagnostic(
-            "H107", f"'{word}' is no section", Annotation(source, span), help=f"did you mean '{close}'?"
+    word = _shown(failure.text)
+    close = nearest(word, SECTIONS)
+    notes: tuple[str, ...] = ()
+    label = ""
+    if word == "use":
+        message, mend = (
+            "'use' is not read yet: a file cannot build on another one",
+            "copy the lines of that file",
         )
-    return Diagnostic(
-        "H107",
-        f"'{word or line[:1]}' is no section",
-        Annotation(source, span, "at column 1"),
-        notes=(f"the sections are: {keywords}",),
-        help="indent the line if it belongs to the section above it",
-    )
+    elif close and close != word:
+        message, mend = f"'{word}' is no section", f"did you mean '{close}'?"
+    else:
+        message, label = f"'{word}' is no section", "at column 1"
+        notes = (f"the sections are: {', '.join(SECTIONS)}",)
+        mend = "indent the line if it belongs to the section above it"
+        if is_first:
+            mend = "if it is a class, write the word tree on a line above it and indent it below that"
+    place = Annotation(source, Span(start, start + len(word)), label)
+    return Diagnostic("H107", message, place, notes=notes, help=mend)
 
 
-def _listed(expected: Iterable[str]) -> str:
-    words = sorted({_TOKENS.get(token, f"'{token.lower()}'") for token in expected})
-    return " or ".join(words) if len(words) < 3 else ", ".join(words[:-1]) + " or " + words[-1]  # noqa: PLR2004
+_TEXT = re.compile(r'"(?:[^"\\]|\\["\\])*"')
+_CODE = re.compile(r'(?:"(?:[^"\\]|\\.)*"?|[^"#])*')
+
+
+def _code(text: str) -> str:
+    """A text without the comment at its end; a `#` in quotes starts none."""
+    match = _CODE.match(text)
+    return match[0].strip() if match else ""
+
+
+def _shown(rest: str) -> str:
+    """The word, text or sign that a line goes on with."""
+    match = _TEXT.match(rest) or re.match(r"[\w.\-]+|<->|.?", rest, re.DOTALL)
+    return match[0] if match else ""
+
+
+_ANY_VALUE = frozenset({"NAME", "NUMBER", "STRING", "RGB"})
+
+
+def _listed(expected: frozenset[str]) -> str:
+    """What could have stood somewhere, for people: one word for what they would call one thing."""
+    rest, words = set(expected), set()
+    if rest >= _ANY_VALUE:
+        rest -= _ANY_VALUE
+        words.add("a value")
+    if "NAME" in rest:
+        rest -= {"NAME", "STRING"}
+        words.add("a name")
+    if words or len(rest) > 1:
+        rest.discard("SLASH")  # a path is possible wherever a name is
+    words |= {_TOKENS.get(token, f"'{token.lower()}'") for token in rest}
+    *most, last = sorted(words)
+    return f"{', '.join(most)} or {last}" if most else last

@@ -59,7 +59,7 @@ class _Node(NamedTuple):
 
 def _span(token: Token) -> Span:
     """The span of a token; the parser's text has one newline more at its start than the source's."""
-    return Span(token.start_pos - 1, token.end_pos - 1)  # type: ignore[operator] - set by the lexer
+    return Span(token.start_pos - 1, token.end_pos - 1)  # type: ignore[operator]  # set by the lexer
 
 
 def _unquote(token: Token) -> str:
@@ -67,7 +67,7 @@ def _unquote(token: Token) -> str:
 
 
 def _int(token: Token) -> int:
-    return int(token) if len(token) < 10 else _BIG  # noqa: PLR2004 - 10**9 has ten digits
+    return int(token) if len(token) < 10 else _BIG
 
 
 class _Section(NamedTuple):
@@ -191,6 +191,7 @@ def _feed(run: _Run) -> list[_Section]:
     text = f"\n{run.source.text}\n"
     parser = _lark().parse_interactive(text)
     lexer = parser.lexer_thread.state
+    assert lexer is not None  # noqa: S101 - there is a text
     states = parser.parser_state.state_stack
     line: Token | None = None  # the _TOP or BODY token that started the current line
     depth = 1  # of the parser's stack before that token
@@ -200,7 +201,7 @@ def _feed(run: _Run) -> list[_Section]:
                 parser.feed_token(token)
                 if token.type in ("BODY", "_TOP"):
                     line, depth = token, len(states) - 1
-            return parser.feed_eof(line)  # type: ignore[no-any-return] - what _Build.start gives
+            return parser.feed_eof(line)  # type: ignore[no-any-return]  # what _Build.start gives
         except UnexpectedToken as error:
             at = error.token.end_pos if error.token.type == "BODY" and line is None else error.token.start_pos
         except UnexpectedCharacters as error:
@@ -218,9 +219,10 @@ def _recover(run: _Run, parser: InteractiveParser, line: Token | None, depth: in
         run.diagnostics.append(_stray(run.source, at))
         return _next_section(text, at)
     start = _span(line).end
-    if len(states) == depth + 1 and line.type == "_TOP":
+    if values[-1] is line and line.type == "_TOP":
         # no section starts here: skip this line and the indented lines that belong to it
-        run.diagnostics.append(unknown_section(run.source, start, _line_end(text, start)))
+        end = _line_end(text, start)
+        run.diagnostics.append(unknown_section(run.source, start, end, is_first=len(values) == 1))
         resume = _next_section(text, at)
     else:
         accepts = parser.accepts()
@@ -296,7 +298,9 @@ def _header(run: _Run, section: _Section) -> HeaderDecl:
 def _ident(head: tuple[Token | Ident, ...]) -> Ident | None:
     """The bare name behind a section's keyword."""
     token = next((part for part in head if isinstance(part, Token)), None)
-    return token and Ident(unicodedata.normalize("NFC", str(token)), _span(token))
+    if token is None:
+        return None
+    return Ident(unicodedata.normalize("NFC", str(token)), _span(token))
 
 
 def _check_indentation(run: _Run, sections: list[_Section]) -> None:
@@ -358,8 +362,7 @@ def _nodes(run: _Run, section: _Section) -> tuple[NodeDecl, ...]:
         run.diagnostics.append(Diagnostic("H902", message, place))
         lines = lines[:MAX_NODES]
     indents = (
-        (width(_indent(body)), node.name.span if node else _content(run.source, body))
-        for body, node in lines
+        (width(_indent(body)), node.name.span if node else _content(run.source, body)) for body, node in lines
     )
     parents, found = nest(run.source, indents, max_depth=MAX_DEPTH)
     if run.mixed:  # the widths are guesses then, and the mix is reported already

@@ -1,0 +1,222 @@
+"""`hierdsl train`: from a .hier file and labelled images to a trained network."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hierdsl.cli.common import Failure, Usage, read, show, stop_with_errors
+from hierdsl.train.config import PAPER, SettingsError, TrainConfig, settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from hierdsl.train.folder import RunFolder
+    from hierdsl.train.start import HierarchyFile, Started
+
+_ON_RESUME = frozenset({"epochs", "device", "workers", "cache", "compile"})
+"""Settings that may change when a run goes on; the rest would make it another run."""
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    """One flag for each setting; pydantic reads its text."""
+    for name, field in reversed(TrainConfig.model_fields.items()):
+        flag = "--" + name.replace("_", "-")
+        text = str(field.description)
+        default = _text(field.default)
+        if name in PAPER:
+            default += f"; paper: {_text(PAPER[name])}"
+        if field.annotation is bool:
+            switch = f"{flag}/--no-{flag[2:]}"
+            command = click.option(switch, name, default=None, help=f"{text}  [{default}]")(command)
+        else:
+            metavar = "HxW" if name == "size" else name.upper()
+            command = click.option(flag, name, metavar=metavar, help=f"{text}  [{default}]")(command)
+    return command
+
+
+def _text(value: object) -> str:
+    if value == TrainConfig.model_fields["size"].default:
+        return "256x256"
+    if isinstance(value, tuple):
+        return ",".join(map(_text, value))
+    return "off" if value is False else "on" if value is True else "-" if value is None else str(value)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  hierdsl train helen --data demo --size 64x64 --width 8 --epochs 5
+  hierdsl train camvid --data path/to/camvid --size 120x160 --width 16 --epochs 10
+  hierdsl train camvid --data path/to/camvid --recipe paper --loss flat --out runs/flat
+  hierdsl train --resume runs/flat
+
+\b
+DIR holds train/images, train/labels, val/images and val/labels. A label image
+has the stem of its image and one channel of ids (8 or 16 bits, or a palette).
+""",
+)
+@click.argument("file", metavar="FILE", required=False)
+@click.option("--data", metavar="DIR", help="Data set folder, or 'demo' for the embedded drawn faces.")
+@click.option(
+    "--labels", metavar="MAP", help="Label map that the labels are written in, if not the default one."
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder to make.  [runs/NAME-LOSS-N]")
+@click.option(
+    "--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with the run in this folder."
+)
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="TOML file of settings.")
+@_options
+def command(
+    file: str | None,
+    data: str | None,
+    labels: str | None,
+    out: Path | None,
+    resume: Path | None,
+    config_file: Path | None,
+    **flags: Any,
+) -> None:
+    """Train a U-Net on images labelled with the classes of a .hier file.
+
+    Every setting below is also a key of the TOML file of --config. The folder of a run holds its settings, the
+    hierarchy, metrics.jsonl, the checkpoints last.pt and best.pt, and at the end a table, curves and pictures.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    if resume is None and (file is None or data is None):
+        missing = (
+            "FILE, a .hier file or the name of a bundled hierarchy"
+            if file is None
+            else "--data DIR, or --data demo"
+        )
+        raise Usage(f"give {missing}; see hierdsl train --help")
+    try:
+        config = settings(config_file, given) if resume is None else None
+    except SettingsError as error:
+        raise Usage(str(error)) from None
+    try:
+        import torch  # noqa: F401, PLC0415 - the command needs the extra, its --help does not
+        from PIL import Image  # noqa: F401, PLC0415 - the same
+    except ImportError as error:
+        raise Usage(
+            f"training needs more packages ({error.name} is missing): pip install 'hierdsl[train]'"
+        ) from None
+    _train(file, data, labels, out, resume, config_file, given, config)
+
+
+def _train(
+    file: str | None,
+    data: str | None,
+    labels: str | None,
+    out: Path | None,
+    resume: Path | None,
+    config_file: Path | None,
+    given: dict[str, Any],
+    config: TrainConfig | None,
+) -> None:
+    from rich.console import Console  # noqa: PLC0415 - heavy imports come after the checks of the flags
+
+    from hierdsl.train.data.folder import DataError  # noqa: PLC0415 - the same
+    from hierdsl.train.display import RunDisplay  # noqa: PLC0415 - the same
+    from hierdsl.train.folder import RunError, RunFolder  # noqa: PLC0415 - the same
+    from hierdsl.train.loop import TrainingDivergedError, fit  # noqa: PLC0415 - the same
+    from hierdsl.train.start import start  # noqa: PLC0415 - the same
+
+    console = Console(highlight=False)
+    started: Started | None = None
+    try:
+        folder = RunFolder.open(resume) if resume else None
+        if folder is not None:
+            config, data, labels = _resumed(folder, config_file, given, data, labels)
+        assert config is not None and data is not None  # noqa: S101, PT018 - by the checks above
+        source = read(file)[::-1] if file else (str(folder.hierarchy), folder.hierarchy.read_bytes())  # type: ignore[union-attr]  # a file or a folder is given
+        started = start(_hierarchy(*source), config, data, labels or "", out, folder, console)
+        run = started.run
+        if run.done >= config.epochs:
+            raise Usage(
+                f"'{run.folder.path}' has all its {run.done} epochs; go on with more: --epochs {run.done + 10}"
+            )
+        _announce(console, run, len(started.val))
+        display = RunDisplay(console, config.epochs)
+        with display.live(run.done, len(run.train)):
+            fit(run, display)
+        _finish(console, started)
+    except (DataError, SettingsError, RunError) as error:
+        raise Failure(str(error)) from None
+    except TrainingDivergedError as error:
+        raise Failure(str(error)) from None
+    except KeyboardInterrupt:
+        if started is None:
+            raise click.Abort from None
+        done = started.run.done
+        where = started.run.folder.path
+        mend = f"go on with: hierdsl train --resume {where}" if done else "no epoch was finished"
+        console.print(f"\nstopped after epoch {done}; {mend}")
+        raise SystemExit(130) from None
+
+
+def _resumed(
+    folder: "RunFolder", config_file: Path | None, given: dict[str, Any], data: str | None, labels: str | None
+) -> tuple[TrainConfig, str, str]:
+    """The settings of a run that goes on, with the few changes that leave it the same run."""
+    refused = sorted(set(given) - _ON_RESUME)
+    if refused or config_file is not None:
+        flag = "--" + refused[0].replace("_", "-") if refused else "--config"
+        allowed = ", ".join("--" + name for name in sorted(_ON_RESUME))
+        raise Usage(f"{flag} cannot change when a run goes on ({allowed} can); start a new run instead")
+    config = settings(folder.config, given)
+    facts = json.loads(folder.facts.read_text(encoding="utf-8"))
+    return config, data or facts["data"], facts["labels"] if labels is None else labels
+
+
+def _hierarchy(name: str, text: bytes) -> "HierarchyFile":
+    from hierdsl.compiler import compile_hierarchy  # noqa: PLC0415 - as above
+    from hierdsl.loading import analyze  # noqa: PLC0415 - as above
+    from hierdsl.train.start import HierarchyFile  # noqa: PLC0415 - as above
+
+    hierarchy, diagnostics = analyze(text, name)
+    show(diagnostics)
+    if hierarchy is None:
+        stop_with_errors(name, diagnostics)
+    return HierarchyFile(name, text, compile_hierarchy(hierarchy))
+
+
+def _announce(console: "Console", run: Any, validation: int) -> None:
+    config = run.config
+    parameters = sum(p.numel() for p in run.network.parameters())
+    height, width = config.size
+    console.print(
+        f"{run.compiled.name}: {run.compiled.num_leaves} classes, levels {' › '.join(run.compiled.level_names)}; "
+        f"{config.loss} loss, recipe {config.recipe}, {height}x{width}, "
+        f"U-Net of {parameters / 1e6:.1f} million parameters on {run.device}",
+        soft_wrap=True,
+    )
+    first = f"going on after epoch {run.done}" if run.done else f"epochs of {len(run.train)} steps"
+    console.print(
+        f"{first}, {validation} images for validation; run folder {run.folder.path}", soft_wrap=True
+    )
+
+
+def _finish(console: "Console", started: "Started") -> None:
+    """Table, curves and pictures, in the run folder and on the screen."""
+    from rich.console import Console as Recorder  # noqa: PLC0415 - as above
+
+    from hierdsl.train.report import curves, iou_table, predictions  # noqa: PLC0415 - matplotlib is slow to import
+
+    run, folder = started.run, started.run.folder
+    table = iou_table(run.scores, f"Validation after epoch {run.done} ({run.config.loss} loss)")
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        recorder = Recorder(file=nowhere, record=True, width=100)
+        recorder.print(table)
+    folder.write(folder.table, recorder.export_text())
+    folder.write(folder.curves, curves(run.history, run.config))
+    folder.write(folder.predictions, predictions(run, started.val))
+    console.print(table)
+    best = max(run.history, key=lambda record: record["mean_iou"][run.compiled.level_names[-1]] or 0.0)
+    console.print(
+        f"best epoch {best['epoch']}: mean IoU {100 * run.best:.2f} %. "
+        f"Look at {folder.curves} and {folder.predictions}",
+        soft_wrap=True,
+    )

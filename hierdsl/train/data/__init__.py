@@ -1,0 +1,1 @@
+"""Images and label images: found, checked before any training, and served in augmented batches."""

@@ -1,0 +1,65 @@
+"""Find the images of a data set: `DIR/{train,val}/{images,labels}`, paired by stem."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+SPLITS = ("train", "val")
+IMAGE_TYPES = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
+LABEL_TYPES = frozenset({".png", ".bmp"})
+"""Formats without loss: a JPEG would change ids."""
+
+
+class DataError(Exception):
+    """The data cannot be trained on; the message is one line with file and mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """An image and its label image."""
+
+    image: Path
+    label: Path
+
+
+def find_samples(root: Path, split: str) -> list[Sample]:
+    """The pairs of a split, sorted by stem.
+
+    Raises:
+        DataError: A folder is missing or empty, or an image has no label or the reverse.
+    """
+    if not root.is_dir():
+        raise DataError(
+            f"there is no folder '{root}'; --data is a folder with train/images, train/labels, val/..."
+        )
+    images = _by_stem(root / split / "images", IMAGE_TYPES)
+    labels = _by_stem(root / split / "labels", LABEL_TYPES)
+    for have, lack, kind, missing in (
+        (images, labels, "image", "label"),
+        (labels, images, "label", "image"),
+    ):
+        alone = sorted(have.keys() - lack.keys())
+        if alone:
+            first = have[alone[0]]
+            more = f" (and {len(alone) - 1} more)" if len(alone) > 1 else ""
+            suffix = ".png" if missing == "label" else first.suffix
+            wanted = root / split / f"{missing}s" / f"{alone[0]}{suffix}"
+            raise DataError(f"{kind} '{first}'{more} has no {missing}; add '{wanted}' or remove the {kind}")
+    return [Sample(images[stem], labels[stem]) for stem in sorted(images)]
+
+
+def _by_stem(folder: Path, types: frozenset[str]) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise DataError(
+            f"there is no folder '{folder}'; a data set has train/images, train/labels, val/images, val/labels"
+        )
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.suffix.lower() not in types:
+            continue
+        if path.stem in found:
+            raise DataError(f"'{found[path.stem]}' and '{path}' have one stem; remove one of them")
+        found[path.stem] = path
+    if not found:
+        listed = ", ".join(sorted(types))
+        raise DataError(f"there is no image in '{folder}' ({listed}); put some there")
+    return found

@@ -1,0 +1,131 @@
+"""What the network is trained on: the hierarchical loss or the flat one, at given class weights."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy
+from hierdsl.diagnostics import nearest
+from hierdsl.loss import hierarchical_level_losses
+from hierdsl.train.config import SettingsError, TrainConfig
+
+
+class Objective:
+    """The loss of a run, with the level losses it is made of.
+
+    Args:
+        config: Loss, level weights and label smoothing.
+        compiled: The hierarchy.
+        leaf_weights: Weight of each class, (C,).
+        device: Of the logits.
+
+    Raises:
+        SettingsError: There is not one level weight for each level.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        compiled: CompiledHierarchy,
+        leaf_weights: NDArray[np.float64],
+        device: torch.device,
+    ) -> None:
+        self.compiled = compiled
+        self.flat = config.loss == "flat"
+        self.smoothing = config.label_smoothing
+        self.leaf_weights = torch.tensor(leaf_weights, dtype=torch.float32, device=device)
+        weights = config.level_weights or tuple(compiled.level_weights.tolist())
+        if len(weights) != compiled.num_levels:
+            names = ", ".join(compiled.level_names)
+            raise SettingsError(
+                f"--level-weights: {len(weights)} weights for {compiled.num_levels} levels; give one each for {names}"
+            )
+        self.level_weights = torch.tensor(weights, dtype=torch.float32, device=device)
+        self.names = compiled.level_names[-1:] if self.flat else compiled.level_names
+
+    def __call__(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss, and the detached losses of the levels in `names`."""
+        if self.flat:
+            loss = self._flat(logits.float(), target)
+            return loss, loss.detach()[None]
+        levels = self.levels(logits, target)
+        return self.level_weights @ levels, levels.detach()
+
+    def levels(self, logits: Tensor, target: Tensor) -> Tensor:
+        """The cross-entropy of every level, (D,), whatever the network is trained on."""
+        return hierarchical_level_losses(
+            logits.float(), target, self.compiled, weight=self.leaf_weights, label_smoothing=self.smoothing
+        )
+
+    def _flat(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Cross-entropy of the classes; coarse labels say nothing about a class and are ignored."""
+        leaf = torch.where(target < logits.shape[1], target, IGNORE_INDEX).long()
+        total = functional.cross_entropy(
+            logits,
+            leaf,
+            self.leaf_weights,
+            reduction="sum",
+            label_smoothing=self.smoothing,
+            ignore_index=IGNORE_INDEX,
+        )
+        weight = torch.where(leaf >= 0, self.leaf_weights[leaf.clamp(min=0)], 0.0).sum()
+        return total / torch.where(weight > 0, weight, 1.0)
+
+
+def class_weights(choice: str, counts: NDArray[np.int64], compiled: CompiledHierarchy) -> NDArray[np.float64]:
+    """The weight of each class in the loss, (C,): the file's own times the chosen ones.
+
+    Args:
+        choice: "none"; "inverse" or "sqrt", of the class's frequency, with mean 1 over the classes that
+            occur, and 1 for one that never does; or a JSON file of weights by class path, 1 where silent.
+        counts: Labelled training pixels of each node, (V,). Coarse labels count for no class.
+        compiled: The hierarchy.
+
+    Raises:
+        SettingsError: The file cannot be read or does not fit.
+    """
+    own = compiled.leaf_weights
+    if choice == "none":
+        return own
+    if choice not in ("sqrt", "inverse"):
+        return own * _from_file(Path(choice), compiled)
+    pixels = counts[: compiled.num_leaves].astype(np.float64)
+    seen = pixels > 0
+    weights = np.ones(compiled.num_leaves)
+    if seen.any():
+        weights[seen] = (pixels.sum() / pixels[seen]) ** (0.5 if choice == "sqrt" else 1.0)
+        weights[seen] /= weights[seen].mean()
+    return own * weights
+
+
+def _from_file(path: Path, compiled: CompiledHierarchy) -> NDArray[np.float64]:
+    where = f"--class-weights: '{path}'"
+    try:
+        given = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{where} is neither none, sqrt, inverse nor a file") from None
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{where} cannot be read as JSON: {error}") from None
+    leaves = compiled.paths[: compiled.num_leaves]
+    if not isinstance(given, dict):
+        raise SettingsError(
+            f'{where} must hold an object of weights by class path, such as {{"{leaves[0]}": 2.0}}'
+        )
+    weights = np.ones(len(leaves))
+    for key, value in given.items():
+        if key not in leaves:
+            close = nearest(key, leaves)
+            raise SettingsError(
+                f"{where}: there is no class '{key}'" + (f"; did you mean '{close}'?" if close else "")
+            )
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+            raise SettingsError(f"{where}: the weight of '{key}' is a number, 0 or more, not {value!r}")
+        weights[leaves.index(key)] = value
+    if not weights.any():
+        raise SettingsError(f"{where}: every class has weight 0")
+    return weights

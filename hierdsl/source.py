@@ -48,3 +48,8 @@ class Source:
     def slice(self, span: Span) -> str:
         """The text of a span."""
         return self.text[span.start : span.end]
+
+
+def printable(text: str) -> str:
+    """A text from a file as a terminal or a picture can show it: a control character becomes its escape."""
+    return "".join(ch if ch.isprintable() else repr(ch)[1:-1] for ch in text)

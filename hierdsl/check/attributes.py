@@ -58,7 +58,7 @@ def _check(
             example = _EXAMPLES.get(key, f'[{key}="a text"]')
             yield Diagnostic(
                 "H205",
-                f"'{key}' has a wrong value: {error}",
+                f"'{key}' {'needs a' if attribute.value is None else 'has a wrong'} value: {error}",
                 Annotation(document.source, attribute.value_span),
                 help=f"write it like {example}",
             )

@@ -4,11 +4,13 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hierdsl.diagnostics import Annotation, Diagnostic, nearest
+from hierdsl.diagnostics import Annotation, Diagnostic
 from hierdsl.scope import Scope
 from hierdsl.syntax import Document, IdRange, LabelsDecl, Reference
 
 MAX_ID = 65535
+_MANY = 50
+"""Candidates of an ambiguous reference that are looked at: a file of many must not take its square in time."""
 
 
 def label_maps_have_different_names(document: Document, scope: Scope) -> Iterator[Diagnostic]:
@@ -56,26 +58,21 @@ def reference_names_a_node(document: Document, scope: Scope, reference: Referenc
     written = document.source.slice(reference.span)
     place = Annotation(document.source, reference.span)
     if not found:
-        close = nearest(reference.parts[-1], scope.names())
-        candidates = (
-            scope.resolve(Reference((close,), anchored=False, span=reference.span, quoted=False))
-            if close
-            else []
-        )
-        mend = (
-            f"did you mean '{scope.path(candidates[0])}'?"
-            if candidates
-            else "add it to the tree, or remove this line"
-        )
+        close = scope.nearest(reference.parts[-1])
+        mend = "add it to the tree, or remove this line"
+        if close:
+            alike = Reference((close,), anchored=False, span=reference.span, quoted=False)
+            paths = [scope.path(position) for position in scope.resolve(alike)]
+            mend = f"did you mean '{_anchor(paths[0], paths)}'?"
         yield Diagnostic("H208", f"the tree has no node '{written}'", place, help=mend)
         return
-    paths = list(dict.fromkeys(scope.path(position) for position in found))
+    paths = list(dict.fromkeys(scope.path(position) for position in found[:_MANY]))
     if len(paths) == 1:  # siblings of one name: that is their own diagnostic
         return
     shown = [Annotation(document.source, scope.nodes[p].name.span, "this one?") for p in found[:5]]
     yield Diagnostic(
         "H209",
-        f"'{written}' could be {len(paths)} nodes",
+        f"'{written}' could be {len(paths) if len(found) <= _MANY else len(found):,} nodes",
         place,
         secondary=tuple(shown),
         help="write a longer path: " + " or ".join(_anchor(p, paths) for p in paths[:5]),
@@ -198,8 +195,10 @@ def classes_have_an_id(document: Document, scope: Scope) -> Iterator[Diagnostic]
         return
     labelled = {use.node for use in uses}
     parents = {node.parent for node in scope.nodes}
+    first: dict[tuple[int, str], int] = {}
     for position, node in enumerate(scope.nodes):
-        if position in parents or scope.ignored[position] or position in labelled:
+        is_twin = first.setdefault((node.parent, node.name.text), position) != position
+        if position in parents or scope.ignored[position] or position in labelled or is_twin:
             continue
         yield Diagnostic(
             "W301",

@@ -37,7 +37,7 @@ def levels_are_as_many_as_the_tree_is_deep(document: Document, scope: Scope) -> 
     if deepest is None or deepest.depth == len(document.levels.levels):
         return
     count, depth = len(document.levels.levels), deepest.depth
-    given = f"{count} level{'s are' if count != 1 else ' is'} named"
+    given = f"{count or 'no'} level{' is' if count < 2 else 's are'} named"
     yield Diagnostic(
         "H401",
         f"{given}, but the deepest class lies at depth {depth}",

@@ -30,11 +30,14 @@ def mirror_pairs_exchange_classes(document: Document, scope: Scope) -> Iterator[
                 )
                 yield Diagnostic("H210", f"'{name}' {what}", place, help=mend)
             elif position in seen:
-                yield Diagnostic(
-                    "H211",
-                    f"class '{name}' is already in a mirror pair",
-                    place,
-                    secondary=(Annotation(document.source, seen[position].span, "first here"),),
-                    help="remove one of the two; a class that mirrors itself needs no line",
-                )
+                if seen[position] is pair.left:
+                    message, mend = (
+                        f"class '{name}' is paired with itself",
+                        "remove this line: it needs no pair",
+                    )
+                else:
+                    message, mend = f"class '{name}' is already in a mirror pair", "remove one of the two"
+                before = Annotation(document.source, seen[position].span, "first here")
+                yield Diagnostic("H211", message, place, secondary=(before,), help=mend)
+                break  # a pair that is there twice is one mistake
             seen.setdefault(position, reference)

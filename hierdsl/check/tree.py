@@ -23,7 +23,7 @@ def siblings_have_different_names(document: Document, scope: Scope) -> Iterator[
         if twin is node:
             continue
         where = (
-            f"under the same parent '{scope.nodes[node.parent].name.text}'"
+            f"under the same parent '{document.source.slice(scope.nodes[node.parent].name.span)}'"
             if node.parent >= 0
             else "at the top"
         )
@@ -31,8 +31,11 @@ def siblings_have_different_names(document: Document, scope: Scope) -> Iterator[
         mend = "rename one"
         if inner:
             mend += ", or move these children under the first one"
-        elif ids := _ids(document.source, (*twin.ids, *node.ids)):
+        elif twin.ids and node.ids:
+            ids = _ids(document.source, (*twin.ids, *node.ids))
             mend += f", or write both ids on one line: {document.source.slice(node.name.span)} = {ids}"
+        else:
+            mend += ", or remove it"
         yield Diagnostic(
             "H203",
             f"{'node' if inner else 'class'} '{node.name.text}' is already defined",
@@ -48,6 +51,8 @@ def _ids(source: Source, ids: tuple[IdRange, ...]) -> str:
 
 def nodes_keep_a_class(document: Document, scope: Scope) -> Iterator[Diagnostic]:
     """H207: a node that is no ignored one has a class below it."""
+    if not document.complete:
+        return
     parents = {node.parent for node in scope.nodes}
     alive = [False] * len(scope.nodes)
     ignored = scope.ignored
@@ -56,9 +61,11 @@ def nodes_keep_a_class(document: Document, scope: Scope) -> Iterator[Diagnostic]
         alive[position] |= position not in parents and not ignored[position]
         if alive[position] and node.parent >= 0:
             alive[node.parent] = True
-    if scope.nodes and not any(alive) and document.tree and document.complete:
+    if scope.nodes and not any(alive) and document.tree:
         place = Annotation(document.source, document.tree.keyword)
-        yield Diagnostic("H207", "every node of the tree is ignored", place, help="leave one class unignored")
+        yield Diagnostic(
+            "H207", "every node of the tree is ignored", place, help="remove [ignore] from one of them"
+        )
         return
     for position, node in enumerate(scope.nodes):
         parent_dead = node.parent >= 0 and not alive[node.parent]

@@ -11,6 +11,7 @@ from hierdsl.diagnostics import Diagnostic
 from hierdsl.diagnostics.full import render_full
 from hierdsl.loading import analyze, find
 from hierdsl.model import Hierarchy
+from hierdsl.source import printable
 
 
 class Usage(click.ClickException):
@@ -21,7 +22,9 @@ class Usage(click.ClickException):
     def show(self, file: object = None) -> None:
         """Print the line to standard error."""
         del file
-        click.echo(f"{click.style('error', fg='red', bold=True)}: {self.format_message()}", err=True)
+        click.echo(
+            f"{click.style('error', fg='red', bold=True)}: {printable(self.format_message())}", err=True
+        )
 
 
 class Failure(Usage):

@@ -4,6 +4,7 @@ Exit codes: 0 clean (warnings allowed), 1 errors found, 2 the command was used w
 read, 130 interrupted.
 """
 
+import os
 from importlib import import_module
 
 import click
@@ -32,6 +33,22 @@ class _Lazy(click.Group):
         command = import_module(f"hierdsl.cli.{cmd_name}").command
         assert isinstance(command, click.Command)  # noqa: S101 - our own modules
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the subcommand. What nobody foresaw is one line too, and a request to report it."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if "HIERDSL_DEBUG" in os.environ:
+                raise
+            from hierdsl.cli.common import Failure  # noqa: PLC0415 - only when something went wrong
+
+            first = (str(error).strip() or "no message").splitlines()[0]
+            raise Failure(
+                f"{type(error).__name__}: {first} (not foreseen; HIERDSL_DEBUG=1 shows where, please report it)"
+            ) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list in `--help`, without importing every command."""

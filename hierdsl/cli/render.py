@@ -1,7 +1,6 @@
 """`hierdsl render`: look at the tree."""
 
 import os
-import tempfile
 from pathlib import Path
 
 import click
@@ -9,6 +8,8 @@ import click
 from hierdsl.cli.common import Failure, Usage, load_or_exit
 
 _FORMATS = ("svg", "png", "pdf", "dot")
+_UNBOUND = 1_000_000
+"""Columns of the drawing in the terminal, which wraps it itself; rich drops what it has no room for."""
 
 
 @click.command(
@@ -40,7 +41,7 @@ def command(file: str, output: Path | None, level: str | None, orientation: str)
         if output is None:
             from rich.console import Console  # noqa: PLC0415 - the same
 
-            Console(highlight=False).print(to_text(hierarchy, level=level))
+            Console(highlight=False, width=_UNBOUND).print(to_text(hierarchy, level=level))
             return
         graph = to_dot(hierarchy, level=level, orientation="down" if orientation == "down" else "right")
     except ValueError as error:
@@ -63,19 +64,19 @@ def write_picture(graph: object, output: Path) -> None:
     if suffix not in _FORMATS:
         raise Usage(f"'{output}' does not end in one of: {', '.join('.' + f for f in _FORMATS)}")
     try:
-        data = graph.source.encode() if suffix == "dot" else graph.pipe(format=suffix)
+        data = graph.source.encode() if suffix == "dot" else graph.pipe(format=suffix, quiet=True)
     except graphviz.ExecutableNotFound:
         raise Failure(
             f"drawing .{suffix} needs graphviz's program 'dot' (apt install graphviz, brew install graphviz); "
             "-o tree.dot and the tree in the terminal work without it"
         ) from None
     except graphviz.CalledProcessError as error:
-        raise Failure(f"graphviz failed: {error}") from None
+        said = (error.stderr or b"").decode(errors="replace").strip() or f"exit code {error.returncode}"
+        raise Failure(f"graphviz failed: {' '.join(said.split())}") from None
+    beside = output.with_name(f".{output.name}.{os.getpid()}")
     try:
-        handle, beside = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        Path(beside).chmod(0o644)
-        Path(beside).replace(output)
+        beside.write_bytes(data)
+        beside.replace(output)
     except OSError as error:
+        beside.unlink(missing_ok=True)
         raise Usage(f"cannot write '{output}': {error.strerror}") from None

@@ -4,7 +4,8 @@ import json
 
 import click
 
-from hierdsl.cli.common import Usage, load_or_exit
+from hierdsl.cli.common import Usage, load_or_exit, plural
+from hierdsl.source import printable
 
 
 @click.command(
@@ -32,11 +33,11 @@ def command(file: str, level: str | None, as_json: bool) -> None:
     if level is not None and level not in names:
         raise Usage(f"there is no level '{level}'; the levels are: {', '.join(names)}")
     chosen = [i for i, name in enumerate(names) if level in (None, name)]
-    leaves = range(compiled.num_leaves)
-    groups = {
-        i: [[c for c in leaves if compiled.group[i, c] == g] for g in range(compiled.num_groups[i])]
-        for i in chosen
-    }
+    groups: dict[int, list[list[int]]] = {}
+    for i in chosen:
+        groups[i] = [[] for _ in range(compiled.num_groups[i])]
+        for channel, group in enumerate(compiled.group[i, : compiled.num_leaves].tolist()):
+            groups[i][group].append(channel)
     if as_json:
         listed = [
             {"name": names[i], "weight": float(compiled.level_weights[i]), "groups": groups[i]}
@@ -47,8 +48,11 @@ def command(file: str, level: str | None, as_json: bool) -> None:
         )
         return
     for i in chosen:
-        click.echo(f"{names[i]}: {len(groups[i])} groups, weight {compiled.level_weights[i]:g}")
-        width = max(len(compiled.paths[node]) for node in compiled.group_nodes[i])
-        for node, channels in zip(compiled.group_nodes[i], groups[i], strict=True):
-            joined = " ".join(f"{c}:{compiled.names[c]}" for c in channels)
-            click.echo(f"  {compiled.paths[node]:<{width}}  {joined}")
+        click.echo(
+            f"{printable(names[i])}: {plural(len(groups[i]), 'group')}, weight {compiled.level_weights[i]:g}"
+        )
+        paths = [printable(compiled.paths[node]) for node in compiled.group_nodes[i]]
+        width = max(map(len, paths))
+        for path, channels in zip(paths, groups[i], strict=True):
+            joined = " ".join(f"{c}:{printable(compiled.names[c])}" for c in channels)
+            click.echo(f"  {path:<{width}}  {joined}")

@@ -94,10 +94,10 @@ class CompiledLabelMap:
 
         Returns:
             Raw ids, uint8 where all ids of the map fit, else uint16. An ignored pixel becomes the first
-            ignored id of the map, 255 where there is none.
+            ignored id of the map, 255 where there is none and no class has it.
 
         Raises:
-            ValueError: A node has no id in this map.
+            ValueError: A node, or what is ignored, has no id in this map.
         """
         present, inverse = np.unique(nodes, return_inverse=True)
         ids = np.empty(present.shape, dtype=np.int64)
@@ -105,8 +105,12 @@ class CompiledLabelMap:
             listed = self.raw_ids[self.nodes == node]
             if listed.size:
                 ids[i] = listed[0]
-            elif node == IGNORE_INDEX:
+            elif node == IGNORE_INDEX and VOID_ID not in self.raw_ids:
                 ids[i] = VOID_ID
+            elif node == IGNORE_INDEX:
+                raise ValueError(
+                    f"this label map has no id for ignored pixels: {VOID_ID} is the id of a class"
+                )
             else:
                 raise ValueError(f"node index {node} has no raw id in this label map")
         wide = max(int(self.raw_ids.max(initial=0)), int(ids.max(initial=0))) > np.iinfo(np.uint8).max

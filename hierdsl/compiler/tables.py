@@ -1,8 +1,8 @@
 """The compiled form of a hierarchy, and its file."""
 
 import hashlib
+import io
 import os
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -155,8 +155,9 @@ class CompiledHierarchy:
             OSError: The file cannot be read.
             ValueError: It is no such file, or its content does not have the hash that it carries.
         """
+        content = Path(path).read_bytes()
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with np.load(io.BytesIO(content), allow_pickle=False) as file:
                 tables = {key: file[key] for key in file.files}
             maps = {
                 key.removeprefix("label_map/").removesuffix("/raw_ids"): key.removesuffix("raw_ids")
@@ -180,7 +181,7 @@ class CompiledHierarchy:
             )
             if compiled.hash != str(tables["hash"]):
                 raise ValueError("its content does not have the hash that it carries")
-        except (KeyError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        except Exception as error:
             raise ValueError(f"{os.fspath(path)} is no file of compiled tables: {error}") from error
         return compiled
 

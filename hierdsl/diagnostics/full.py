@@ -23,7 +23,7 @@ from rich.cells import cell_len
 
 from hierdsl.diagnostics.codes import Severity
 from hierdsl.diagnostics.model import Annotation, Diagnostic
-from hierdsl.source import Source
+from hierdsl.source import Source, printable
 
 _MAX_LINE = 160
 """A longer source line is shown as a window around its annotation."""
@@ -96,26 +96,31 @@ def _snippets(
         previous = number
         text = source.line(number)
         marks = list(group)
-        start = max(0, marks[0][1] - 1 - _MAX_LINE // 2) if len(text) > _MAX_LINE else 0
-        shown = text[start : start + _MAX_LINE]
-        lines.append(f"{style(f'{number:>{width}}', fg='blue')} {style('|', fg='blue')} {_visible(shown)}")
+        # of a long line a window is shown; it holds the primary place, which has the mark ^
+        focus = next((column for _, column, _, mark, _ in marks if mark == "^"), marks[0][1])
+        start = max(0, focus - 1 - _MAX_LINE // 2) if len(text) > _MAX_LINE else 0
+        end = start + _MAX_LINE
+        before, after = "…" if start else "", "…" if end < len(text) else ""
+        shown = before + _visible(text[start:end]) + after
+        gutter = f"{style(f'{number:>{width}}', fg='blue')} {style('|', fg='blue')}"
+        lines.append(f"{gutter} {shown}" if shown else gutter)
         for _, column, annotation, mark, hue in marks:
-            left = min(column - 1 - start, len(shown))
-            length = max(1, min(annotation.span.end - annotation.span.start, len(shown) - left))
-            pad = cell_len(_visible(shown[:left]))
-            under = mark * max(1, cell_len(_visible(shown[left : left + length])))
+            left = column - 1
+            if not start <= left <= end:
+                continue
+            right = min(left + annotation.span.end - annotation.span.start, end)
+            pad = cell_len(before + _visible(text[start:left]))
+            under = mark * max(1, cell_len(_visible(text[left:right])))
             label = f" {_escape(annotation.label)}" if annotation.label else ""
             lines.append(f"{bar} {' ' * pad}{style(under + label, fg=hue)}")
     return lines
 
 
 def _visible(text: str) -> str:
-    """The text as a terminal can show it: a tab is four columns, a control character its escape."""
-    return "".join("    " if ch == "\t" else ch if ch.isprintable() else repr(ch)[1:-1] for ch in text)
+    """The text as a terminal can show it; a tab is four columns."""
+    return printable(text.replace("\t", "    "))
 
 
 def _escape(text: str, newline: str = "") -> str:
     """A message may quote what a file holds: no control character of it reaches the terminal."""
-    return "".join(
-        f"\n{newline}" if ch == "\n" else ch if ch.isprintable() else repr(ch)[1:-1] for ch in text
-    )
+    return f"\n{newline}".join(printable(line) for line in text.split("\n"))

@@ -5,6 +5,7 @@ where it has no other children, beside its other children else. A tree of many c
 its groups and not as its leaves, and fits a slide.
 """
 
+import re
 from html import escape
 from typing import Literal
 
@@ -13,6 +14,7 @@ import graphviz
 from hierdsl.model import ROOT, Hierarchy
 from hierdsl.palette import palette
 from hierdsl.render.text import depth_of_level, groups_at, ids_by_node
+from hierdsl.source import printable
 
 Orientation = Literal["down", "right"]
 _RANKDIR = {"down": "TB", "right": "LR"}
@@ -126,10 +128,12 @@ class _Cards:
         name = _text(self.hierarchy.nodes[position].name)
         below = self.hierarchy.children[position]
         shown = self.ids.get(position, "ignored" if off else "…" if below else "")
+        # graphviz takes no empty <font>
+        note = f'<font point-size="10" color="#777777">{shown}</font>' if shown else ""
         return (
             f'<td width="14" border="1" color="#bbbbbb" bgcolor="{self.shades[position]}"></td>'
             f'<td align="left"><font color="{"#999999" if off else "#222222"}">{name}</font></td>'
-            f'<td align="right"><font point-size="10" color="#777777">{shown}</font></td>'
+            f'<td align="right">{note}</td>'
         )
 
 
@@ -142,5 +146,9 @@ def _ink(shade: str) -> str:
 
 
 def _text(text: str) -> str:
-    """A name as graphviz text: no markup, and no control character, which XML cannot hold."""
-    return escape("".join(ch if ch.isprintable() else repr(ch)[1:-1] for ch in text)) or " "
+    r"""A name as graphviz text: no markup, and no control character, which XML cannot hold.
+
+    Graphviz puts the name of the graph for a \G, of the node for a \N and so on, and knows no escape for
+    that, but does not look across a tag.
+    """
+    return re.sub(r"\\([EGHLNT])", r"\\<font>\1</font>", escape(printable(text))) or " "

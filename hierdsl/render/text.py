@@ -7,6 +7,7 @@ from rich.tree import Tree
 
 from hierdsl.model import ROOT, Hierarchy
 from hierdsl.palette import palette
+from hierdsl.source import printable
 
 
 def to_text(hierarchy: Hierarchy, *, level: str | None = None) -> Tree:
@@ -22,9 +23,9 @@ def to_text(hierarchy: Hierarchy, *, level: str | None = None) -> Tree:
     deepest = depth_of_level(hierarchy, level)
     colors = palette(hierarchy)
     ids = ids_by_node(hierarchy)
-    head = Text(hierarchy.name, style="bold")
+    head = Text(printable(hierarchy.name), style="bold")
     if hierarchy.title:
-        head.append(f"  {hierarchy.title}", style="not bold")
+        head.append(f"  {printable(hierarchy.title)}", style="not bold")
     head.append("\n")
     head.append_text(_levels(hierarchy))
     root = Tree(head, guide_style="dim")
@@ -36,7 +37,7 @@ def to_text(hierarchy: Hierarchy, *, level: str | None = None) -> Tree:
         off = hierarchy.ignored[position]
         label = Text("■ ", style=f"rgb({','.join(map(str, colors[position]))})")
         inner = bool(hierarchy.children[position])
-        label.append(_printable(node.name), style="dim" if off else "bold" if inner else "default")
+        label.append(printable(node.name), style="dim" if off else "bold" if inner else "default")
         if position in ids:
             label.append(f"  {ids[position]}", style="cyan")
         if off and (node.parent == ROOT or not hierarchy.ignored[node.parent]):
@@ -109,12 +110,8 @@ def _levels(hierarchy: Hierarchy) -> Text:
     for i, level in enumerate(hierarchy.levels):
         if i:
             line.append(" › ", style="dim")
-        line.append(_printable(level.name), style="italic")
+        line.append(printable(level.name), style="italic")
         line.append(f" {len(groups_at(hierarchy, i))}", style="dim")
         if level.weight != 1:
             line.append(f" ×{level.weight:g}", style="dim")
     return line
-
-
-def _printable(text: str) -> str:
-    return "".join(ch if ch.isprintable() else repr(ch)[1:-1] for ch in text)

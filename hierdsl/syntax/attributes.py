@@ -31,7 +31,7 @@ def color(value: Value) -> Rgb:
 def number(value: Value) -> float:
     """Any finite number."""
     if not isinstance(value, Number) or not math.isfinite(value.value):
-        raise ValueError("a weight is a number")
+        raise ValueError("a weight is a finite number")
     return value.value
 
 
@@ -45,24 +45,24 @@ def weight(value: Value) -> float:
 def text(value: Value) -> str:
     """A text in double quotes."""
     if not isinstance(value, str):
-        raise ValueError("this is a text in double quotes")
+        raise ValueError("a text stands in double quotes")
     return value
 
 
 def flag(value: Value) -> bool:
     """A bare word without a value."""
     if value is not None:
-        raise ValueError("this is a flag: it takes no value")
+        raise ValueError("a flag takes no value")
     return True
 
 
 def fact(value: Value) -> str | float:
     """What an author notes for themselves: a text or a number."""
-    if isinstance(value, Number):
+    if isinstance(value, Number) and math.isfinite(value.value):
         return value.value
     if isinstance(value, str):
         return value
-    raise ValueError("a fact is a text in double quotes or a number")
+    raise ValueError("a fact is a text in double quotes or a finite number")
 
 
 Reader = Callable[[Value], Any]

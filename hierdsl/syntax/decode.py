@@ -17,7 +17,7 @@ def decode(data: bytes, name: str) -> tuple[Source, list[Diagnostic]]:
     """A source of the decoded text; on error of its readable beginning, with one diagnostic."""
     if len(data) > MAX_BYTES:
         source = Source(name, "")
-        message = f"the file has {len(data) / 2**20:.0f} MiB, more than {MAX_BYTES // 2**20} MiB"
+        message = f"the file has {len(data):,} bytes, more than {MAX_BYTES:,} ({MAX_BYTES // 2**20} MiB)"
         return source, [Diagnostic("H901", message, Annotation(source, Span(0, 0)))]
     try:
         text = data.decode("utf-8-sig")

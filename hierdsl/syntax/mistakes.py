@@ -61,12 +61,18 @@ class Failure:
         """What the parser stopped at."""
         return self.source.text[self.at : self.end]
 
+    @property
+    def is_head(self) -> bool:
+        """Whether this is the first line of a section, the one with its keyword."""
+        return self.start == 0 or self.source.text[self.start - 1] == "\n"
+
     def diagnostic(
         self, message: str, mend: str | None, length: int = 0, code: str = "H103", label: str = ""
     ) -> Diagnostic:
         """A diagnostic at the place where the parser stopped."""
         length = length or len(_shown(self.rest))
-        span = Span(self.at, min(self.at + max(length, 1), max(self.end, self.at + 1)))
+        end = min(self.at + max(length, 1), max(self.end, self.at + 1), len(self.source.text))
+        span = Span(self.at, end)
         return Diagnostic(code, message, Annotation(self.source, span, label), help=mend)
 
 
@@ -89,6 +95,14 @@ def _quotes(f: Failure) -> Diagnostic | None:
     match = re.match(r"[‘’“”„«»'`]([^‘’“”„«»'`\n]*)[‘’“”„«»'`]?", f.rest)
     if not match:
         return None
+    name = re.match(r"[^=\[<#]*", f.text)[0].rstrip()  # type: ignore[index]  # it matches the empty text
+    if f.before and f.before == f.text[: f.at - f.start] and f.before == name[: len(f.before)]:
+        return f.diagnostic(
+            f"a name with {f.rest[0]} needs double quotes",
+            f'write "{name}" {_code(f.text[len(name) :])}'.rstrip(),
+            1,
+            code="H102",
+        )
     return f.diagnostic(
         f"{f.rest[0]} is not a quote of this language",
         f'use straight double quotes: "{match[1]}"',
@@ -98,17 +112,20 @@ def _quotes(f: Failure) -> Diagnostic | None:
 
 
 def _colon(f: Failure) -> Diagnostic | None:
-    if not f.rest.startswith(":"):
+    sign = f.rest[:1]
+    if sign != ":" and not (sign == "=" and f.section == "hierarchy"):
         return None
     value = _code(f.rest[1:])
-    if f.before in SECTIONS:
-        return f.diagnostic("a section needs no colon", f"write {f.before}, and its lines indented below it")
+    if f.is_head:
+        named = value and f.section in ("hierarchy", "labels")
+        mend = f"write {f.before} {value}" if named else f"write {f.before}, and its lines indented below it"
+        return f.diagnostic(f"a section needs no '{sign}'", mend)
     if not value:
         return f.diagnostic(
-            "a name needs no colon: what is indented below it is its child", f"write {f.before}"
+            "a name needs no ':': what is indented below it is its child", f"write {f.before}"
         )
     if f.section == "hierarchy":
-        return f.diagnostic("a field needs no colon", f"write {f.before} {value}")
+        return f.diagnostic(f"a field needs no '{sign}'", f"write {f.before} {value}")
     return f.diagnostic("an id or a value is given with '=', not with ':'", f"write {f.before} = {value}")
 
 
@@ -122,7 +139,7 @@ def _level_weight(f: Failure) -> Diagnostic | None:
 
 
 def _bullet(f: Failure) -> Diagnostic | None:
-    match = re.match(r"[-*+•]\s+(.*)", f.rest)
+    match = re.match(r"[-*+•]\s+([\w\"].*)", f.rest)
     if f.before or not match:
         return None
     return f.diagnostic("a line needs no bullet", f"write {_code(match[1])}", 1)
@@ -175,17 +192,25 @@ def _not_read_yet(f: Failure) -> Diagnostic | None:
 
 
 def _missing_equals(f: Failure) -> Diagnostic | None:
-    ids = re.fullmatch(r"\d+(?:\.\.\d+)?(?:\s*,\s*\d+(?:\.\.\d+)?)*", _code(f.rest))
-    if "EQUAL" not in f.expected or "[" in f.before or not ids:
+    value = _code(f.rest)
+    if "EQUAL" not in f.expected or f.is_head:
         return None
-    return f.diagnostic("an id is given with '='", f"write {f.before} = {ids[0]}", len(ids[0]))
+    if "RSQB" in f.expected and re.match(r"[+\-.\d\"]|rgb", value):
+        return f.diagnostic("the value of an attribute is given with '='", f"write {f.before}={value}")
+    if "RSQB" in f.expected or not re.fullmatch(r"\d+(?:\.\.\d+)?(?:\s*,\s*\d+(?:\.\.\d+)?)*", value):
+        return None
+    return f.diagnostic("an id is given with '='", f"write {f.before} = {value}", len(value))
 
 
 def _words(f: Failure) -> Diagnostic | None:
     """Two words in a row: a name with a space, or a misspelt keyword."""
     word = re.match(r"\w[\w.\-]*(?:[ \t]+\w[\w.\-]*)*", f.rest)
+    if f.is_head and f.section == "labels" and word:
+        return f.diagnostic(
+            "the name of a label map is one word", f"write labels {'_'.join(_code(f.text).split()[1:])}"
+        )
     last = re.search(r"[^\W\d][\w.\-]*(?:[ \t]+[\w.\-]+)*$", f.before)
-    if not word or not last or f.section not in ("tree", "levels", "labels", "mirror"):
+    if not word or not last or f.is_head or f.section not in ("tree", "levels", "labels", "mirror"):
         return None
     if "=" in f.before and f.section == "tree":
         return None
@@ -206,8 +231,8 @@ def _title(f: Failure) -> Diagnostic | None:
 
 
 def _arrow(f: Failure) -> Diagnostic | None:
-    match = re.match(r"(?:<?[-=~]*>|<[-=~]*|=|,|:|[↔→])\s*(.*)", f.rest)
-    if f.section != "mirror" or "__ANON_0" not in f.expected or not match:
+    match = re.match(r"(?:<?[-=~]*>|<[-=~]*|=|,|:|[↔→]|(?=[\w\"]))\s*(.*)", f.rest)
+    if f.section != "mirror" or "__ANON_0" not in f.expected or "<->" in f.text or not match:
         return None
     other = _code(match[1])
     return f.diagnostic(
@@ -218,19 +243,29 @@ def _arrow(f: Failure) -> Diagnostic | None:
 
 
 def _digit_name(f: Failure) -> Diagnostic | None:
-    match = re.match(r"\d[\w.\-]*", f.rest)
-    if "NAME" not in f.expected or not match:
+    match = re.match(r"\d[\w.\-]*(?:[ \t]+\w[\w.\-]*)*", f.rest)
+    if "NAME" not in f.expected or f.is_head or "[" in f.before or not match:
         return None
-    return f.diagnostic(
-        "a name starts with a letter or _", f'write "{match[0]}" in double quotes', len(match[0])
-    )
+    mend = f'write {f.before} "{match[0]}" {_code(f.rest[match.end() :])}'
+    return f.diagnostic("a name starts with a letter or _", " ".join(mend.split()), len(match[0]))
+
+
+def _letter_in_id(f: Failure) -> Diagnostic | None:
+    digits = re.search(r"\d+$", f.source.text[f.start : f.at])
+    word = re.match(r"\w+", f.rest)
+    if "__ANON_1" not in f.expected or not digits or not word:
+        return None
+    written = digits[0] + word[0]
+    meant = written.translate(str.maketrans("OolI", "0011"))
+    mend = f"write {meant}" if meant.isdecimal() else "write digits only"
+    return f.diagnostic(f"'{written}' is not a raw id: ids are numbers", mend, len(word[0]))
 
 
 def _missing_comma(f: Failure) -> Diagnostic | None:
-    match = re.match(r"[\w\"#]", f.rest)
-    if "COMMA" not in f.expected or not match:
+    attributes = "RSQB" in f.expected
+    if "COMMA" not in f.expected or not re.match(r"[^\W\d]" if attributes else r"\d", f.rest):
         return None
-    what = "attributes" if "RSQB" in f.expected else "ids"
+    what = "attributes" if attributes else "ids"
     return f.diagnostic(f"{what} are separated by commas", f"write {f.before}, {_code(f.rest)}")
 
 
@@ -253,6 +288,13 @@ def _unclosed(f: Failure) -> Diagnostic | None:
 def _nothing_follows(f: Failure) -> Diagnostic | None:
     if _code(f.rest):
         return None
+    color = re.match(r"\s*(#[0-9a-fA-F]{3,8})\b(.*)", f.rest)
+    if color and "RGB" in f.expected:
+        return f.diagnostic(
+            "a colour stands in double quotes, since # starts a comment",
+            f'write {f.before}"{color[1]}"{color[2].rstrip()}',
+            len(color[0].rstrip()),
+        )
     return f.diagnostic(f"the line ends where {_listed(f.expected)} should follow", None, 1)
 
 
@@ -282,10 +324,11 @@ _MISTAKES: tuple[Callable[[Failure], Diagnostic | None], ...] = (
     _id_first,
     _negative,
     _hyphen_range,
+    _letter_in_id,
+    _missing_equals,
     _missing_comma,
     _title,
     _digit_name,
-    _missing_equals,
     _words,
     _character,
 )
@@ -335,7 +378,7 @@ _CODE = re.compile(r'(?:"(?:[^"\\]|\\.)*"?|[^"#])*')
 def _code(text: str) -> str:
     """A text without the comment at its end; a `#` in quotes starts none."""
     match = _CODE.match(text)
-    return match[0].strip() if match else ""
+    return match[0].strip(" \t") if match else ""
 
 
 def _shown(rest: str) -> str:

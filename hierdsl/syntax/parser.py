@@ -172,6 +172,8 @@ class _Run:
     mixed: bool = False
     dropped: dict[int, list[Token]] = field(default_factory=dict)
     """Line starts (BODY tokens) of dropped lines, by the start of the keyword of their section."""
+    broken_heads: set[int] = field(default_factory=set)
+    """Starts of the keywords of sections whose first line could not be read to its end."""
 
 
 def parse(source: Source) -> tuple[Document, list[Diagnostic]]:
@@ -221,17 +223,20 @@ def _recover(run: _Run, parser: InteractiveParser, line: Token | None, depth: in
     start = _span(line).end
     if values[-1] is line and line.type == "_TOP":
         # no section starts here: skip this line and the indented lines that belong to it
-        end = _line_end(text, start)
-        run.diagnostics.append(unknown_section(run.source, start, end, is_first=len(values) == 1))
-        resume = _next_section(text, at)
+        is_first = len(values) == 1
+        run.diagnostics.append(unknown_section(run.source, start, _line_end(text, start), is_first=is_first))
+        # a list of classes without any section is one mistake, however long it is
+        resume = _next_section(text, at, _LIKELY_SECTION if is_first else _SECTION_START)
     else:
-        accepts = parser.accepts()
         keyword = next(v for v in reversed(values) if isinstance(v, Token) and v.type in _KEYWORDS)
-        failure = Failure(run.source, start, _line_end(text, start), at, str(keyword), frozenset(accepts))
+        failure = Failure(
+            run.source, start, _line_end(text, start), at, str(keyword), frozenset(parser.accepts())
+        )
         run.diagnostics.append(explain(failure))
         resume = _line_end(text, at) + 1
-        if "BODY" in accepts:
-            return resume  # what was read makes a line: keep it, drop only the rest
+        if line.type == "_TOP":
+            run.broken_heads.add(_span(keyword).start)
+            return resume  # the section has started: only the rest of its first line is lost
         run.dropped.setdefault(_span(keyword).start, []).append(line)
     del states[depth:], values[depth - 1 :]
     return resume
@@ -246,11 +251,12 @@ def _line_end(text: str, offset: int) -> int:
 
 
 _SECTION_START = re.compile(r"\n(?=[^ \t\n#])")
+_LIKELY_SECTION = re.compile(rf"\n(?=(?:{'|'.join(SECTIONS)}|level|label)(?![\w.\-]))", re.IGNORECASE)
 
 
-def _next_section(text: str, offset: int) -> int:
+def _next_section(text: str, offset: int, start: re.Pattern[str] = _SECTION_START) -> int:
     """Where the parser's text goes on at the next line that starts at column 1, or at its last newline."""
-    match = _SECTION_START.search(text, offset)
+    match = start.search(text, offset)
     return match.start() + 1 if match else len(text) + 1
 
 
@@ -273,8 +279,12 @@ def _document(run: _Run, sections: list[_Section]) -> Document:
     for section in sections:
         if section.kind == "labels":
             entries = tuple(_flat(run, section))
-            label_maps.append(LabelsDecl(section.keyword, _ident(section.head), entries))
+            name = _ident(section.head)
+            if section.keyword.start in run.broken_heads:  # its name is not known: one that nothing else has
+                name = Ident(f"\0{section.keyword.start}", section.keyword, quoted=True)
+            label_maps.append(LabelsDecl(section.keyword, name, entries))
         elif section.kind in first:
+            run.complete = False
             run.diagnostics.append(_duplicate(run.source, first[section.kind], section))
         else:
             first[section.kind] = section
@@ -313,7 +323,7 @@ def _check_indentation(run: _Run, sections: list[_Section]) -> None:
         (Span(span.end - len(_indent(line)), span.end) for span, line in zip(spans, lines, strict=True)),
     )
     if found:
-        run.mixed = True
+        run.mixed, run.complete = True, False  # what is whose child is a guess then
         run.diagnostics.append(found)
 
 
@@ -351,34 +361,37 @@ def _flat(run: _Run, section: _Section) -> list[Any]:
 
 
 def _nodes(run: _Run, section: _Section) -> tuple[NodeDecl, ...]:
-    """The nodes of the tree with their parents. A dropped line still holds its place while nesting."""
-    lines: list[tuple[Token, _Node | None]] = list(section.lines)
-    dropped = run.dropped.get(section.keyword.start, [])
-    if dropped:
-        lines = sorted([*lines, *((token, None) for token in dropped)], key=lambda item: _start(item[0]))
+    """The nodes of the tree with their parents.
+
+    A dropped line is a node too, of a name that nothing else has: so its children stay apart from others.
+    """
+    lines: list[tuple[Token, _Node]] = list(section.lines)
+    for body in run.dropped.get(section.keyword.start, ()):
+        name = Ident(f"\0{_start(body)}", _content(run.source, body), quoted=True)
+        lines.append((body, _Node(name, (), ())))
+    if len(lines) > len(section.lines):
+        lines.sort(key=lambda line: _start(line[0]))
     if len(lines) > MAX_NODES:
+        run.complete = False
         message = f"the tree has {len(lines):,} nodes, more than {MAX_NODES:,}"
         place = Annotation(run.source, _content(run.source, lines[MAX_NODES][0]), "the first one too many")
         run.diagnostics.append(Diagnostic("H902", message, place))
         lines = lines[:MAX_NODES]
-    indents = (
-        (width(_indent(body)), node.name.span if node else _content(run.source, body)) for body, node in lines
-    )
+    indents = ((width(_indent(body)), node.name.span) for body, node in lines)
     parents, found = nest(run.source, indents, max_depth=MAX_DEPTH)
     if run.mixed:  # the widths are guesses then, and the mix is reported already
         found = [d for d in found if d.code != "H106"]
-    run.diagnostics += found
+    if found:
+        run.complete = False
+        run.diagnostics += found
     nodes: list[NodeDecl] = []
-    position = {-1: -1}  # of a line among the nodes: a dropped line hands its children to its parent
+    position = {-1: -1}  # of a line among the nodes; the lines that are too deep are none
     for i, ((_, node), parent) in enumerate(zip(lines, parents, strict=True)):
         above = position[parent]
-        if node is None:
-            position[i] = above
-            continue
-        position[i] = len(nodes)
-        nodes.append(
-            NodeDecl(node.name, node.ids, node.attributes, above, nodes[above].depth + 1 if above >= 0 else 1)
-        )
+        depth = nodes[above].depth + 1 if above >= 0 else 1
+        if depth <= MAX_DEPTH:
+            position[i] = len(nodes)
+            nodes.append(NodeDecl(node.name, node.ids, node.attributes, above, depth))
     return tuple(nodes)
 
 

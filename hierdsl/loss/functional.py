@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy
-from hierdsl.loss.marginal import marginal_log_probs
+from hierdsl.loss.marginal import group_logsumexp, in_float32
 from hierdsl.loss.tables import LossTables, tables_on
 
 Reduction = Literal["mean", "sum", "none"]
@@ -112,8 +112,9 @@ def hierarchical_level_losses(
     target = target.long()
     valid = target != ignore_index
     node = torch.where(valid, target, 0)
+    log_probs = in_float32(logits).log_softmax(1)
     losses = [
-        _level_loss(logits, node, valid, tables, level, leaf_weights, reduction, label_smoothing)
+        _level_loss(log_probs, node, valid, tables, level, leaf_weights, reduction, label_smoothing)
         for level in range(tables.num_levels)
     ]
     return torch.stack(losses)
@@ -136,7 +137,7 @@ def as_level_weights(level_weights: Tensor | Sequence[float] | None, tables: Los
 
 
 def _level_loss(
-    logits: Tensor,
+    leaf_log_probs: Tensor,
     node: Tensor,
     valid: Tensor,
     tables: LossTables,
@@ -147,7 +148,14 @@ def _level_loss(
 ) -> Tensor:
     """The loss of one level: a scalar, or one value a pixel."""
     leaf_to_group = tables.group[level, : tables.num_leaves]
-    log_probs = marginal_log_probs(logits, leaf_to_group, tables.num_groups[level])
+    num_groups = tables.num_groups[level]
+    # where every leaf is its own group, the groups are the leaves, perhaps in another order
+    one_each = num_groups == tables.num_leaves
+    log_probs = (
+        leaf_log_probs.index_select(1, leaf_to_group.argsort())
+        if one_each
+        else group_logsumexp(leaf_log_probs, leaf_to_group, num_groups)
+    )
     group = tables.group[level][node]
     counts = valid & (group >= 0)
     group = torch.where(counts, group, 0)
@@ -158,9 +166,7 @@ def _level_loss(
         loss = loss * pixel_weight
     if label_smoothing > 0:
         group_weights = (
-            None
-            if leaf_weights is None
-            else _group_weights(leaf_to_group, leaf_weights, tables.num_groups[level])
+            None if leaf_weights is None else _group_weights(leaf_to_group, leaf_weights, num_groups)
         )
         loss = (1 - label_smoothing) * loss + label_smoothing * _even(log_probs, group_weights)
     # `where` and not a product: 0 * inf is not 0, and an ignored pixel must have no gradient at all

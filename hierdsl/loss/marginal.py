@@ -37,11 +37,21 @@ def marginal_log_probs(logits: Tensor, leaf_to_group: Tensor, num_groups: int) -
         raise ValueError(
             f"logits of shape {tuple(logits.shape)} have no axis 1 of {len(leaf_to_group)} leaves"
         )
-    z = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
-    shape = (z.shape[0], num_groups, *z.shape[2:])
-    index = leaf_to_group.view(1, -1, *[1] * (z.ndim - 2)).expand_as(z)
+    z = in_float32(logits)
+    return group_logsumexp(z, leaf_to_group, num_groups) - z.logsumexp(1, keepdim=True)
+
+
+def group_logsumexp(values: Tensor, leaf_to_group: Tensor, num_groups: int) -> Tensor:
+    """Logarithm of the summed exponentials of each group's leaves: (B, C, *S) to (B, num_groups, *S)."""
+    shape = (values.shape[0], num_groups, *values.shape[2:])
+    index = leaf_to_group.view(1, -1, *[1] * (values.ndim - 2)).expand_as(values)
     # The shift is a constant to autograd: it cancels in value and in gradient.
-    peak = z.detach().new_full(shape, -torch.inf).scatter_reduce(1, index, z.detach(), "amax")
+    peak = values.new_full(shape, -torch.inf).scatter_reduce(1, index, values.detach(), "amax")
     peak = peak.masked_fill(peak == -torch.inf, 0.0)
-    total = z.new_zeros(shape).index_add(1, leaf_to_group, (z - peak.gather(1, index)).exp())
-    return total.log() + peak - z.logsumexp(1, keepdim=True)
+    total = values.new_zeros(shape).index_add(1, leaf_to_group, (values - peak.gather(1, index)).exp())
+    return total.log() + peak
+
+
+def in_float32(logits: Tensor) -> Tensor:
+    """The logits in a type with enough digits to sum in: half precisions become float32."""
+    return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits

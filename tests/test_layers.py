@@ -1,0 +1,43 @@
+"""The layers of the house, held by import-linter, and what a fast command may not import."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_a_module_imports_only_from_the_layers_below_it():
+    linter = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "absent"),
+    [
+        (
+            ["validate", "helen"],
+            {"torch", "numpy", "networkx", "rich.console", "graphviz", "PIL", "matplotlib"},
+        ),
+        (["render", "helen"], {"torch", "networkx", "PIL", "matplotlib"}),
+        (["show", "helen"], {"torch", "networkx", "graphviz", "PIL", "matplotlib"}),
+        (["--help"], {"torch", "numpy", "pydantic", "lark"}),
+        (["train", "--help"], {"torch", "PIL", "matplotlib", "networkx"}),
+    ],
+)
+def test_a_command_imports_only_what_it_needs(arguments, absent):
+    script = (
+        "import sys\nfrom hierdsl.cli import main\n"
+        f"try:\n    main({arguments!r})\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        f"loaded = {absent!r} & set(sys.modules)\nassert not loaded, loaded\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    script = "import sys, hierdsl\nassert not {'torch', 'numpy', 'pydantic', 'lark'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -52,7 +52,7 @@ def find(name: str | os.PathLike[str]) -> Path:
     """
     path = Path(name)
     bundled = bundled_hierarchies()
-    if not path.exists() and str(name) in bundled:
+    if not path.is_file() and str(name) in bundled:  # also where a folder of data has that name
         return bundled[str(name)]
     if not path.exists():
         known = ", ".join(bundled)

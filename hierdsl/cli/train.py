@@ -1,14 +1,16 @@
 """`hierdsl train`: from a .hier file and labelled images to a trained network."""
 
 import json
+import math
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import click
 
-from hierdsl.cli.common import Failure, Usage, read, show, stop_with_errors
+from hierdsl.cli.common import Failure, Usage, plural, read, show, stop_with_errors
 from hierdsl.train.config import PAPER, SettingsError, TrainConfig, settings
 
 if TYPE_CHECKING:
@@ -33,9 +35,20 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
             switch = f"{flag}/--no-{flag[2:]}"
             command = click.option(switch, name, default=None, help=f"{text}  [{default}]")(command)
         else:
-            metavar = "HxW" if name == "size" else name.upper()
-            command = click.option(flag, name, metavar=metavar, help=f"{text}  [{default}]")(command)
+            command = click.option(flag, name, metavar=_metavar(name), help=f"{text}  [{default}]")(command)
     return command
+
+
+_METAVARS = {"size": "HxW", "level_weights": "X,..", "scale": "X,Y", "faces": "N,N", "class_weights": "KIND"}
+
+
+def _metavar(name: str) -> str:
+    """What `--help` shows for a value: its choices, N for a count, X for a number."""
+    annotation: Any = TrainConfig.model_fields[name].annotation
+    if get_origin(annotation) is Literal:
+        return "|".join(get_args(annotation))
+    known: dict[Any, str] = {int: "N", int | None: "N", float: "X", str: name.upper()}
+    return _METAVARS.get(name) or known.get(annotation, "X")
 
 
 def _text(value: object) -> str:
@@ -92,6 +105,8 @@ def command(
             else "--data DIR, or --data demo"
         )
         raise Usage(f"give {missing}; see hierdsl train --help")
+    if resume is not None and out is not None:
+        raise Usage("--out is for a new run; with --resume the run goes on in its own folder")
     try:
         config = settings(config_file, given) if resume is None else None
     except SettingsError as error:
@@ -124,7 +139,8 @@ def _train(
     from hierdsl.train.loop import TrainingDivergedError, fit  # noqa: PLC0415 - the same
     from hierdsl.train.start import start  # noqa: PLC0415 - the same
 
-    console = Console(highlight=False)
+    # names of classes and folders are the user's: brackets and colons in them are no markup
+    console = Console(highlight=False, markup=False, emoji=False)
     started: Started | None = None
     try:
         folder = RunFolder.open(resume) if resume else None
@@ -134,27 +150,53 @@ def _train(
         source = read(file)[::-1] if file else (str(folder.hierarchy), folder.hierarchy.read_bytes())  # type: ignore[union-attr]  # a file or a folder is given
         started = start(_hierarchy(*source), config, data, labels or "", out, folder, console)
         run = started.run
-        if run.done >= config.epochs:
-            raise Usage(
-                f"'{run.folder.path}' has all its {run.done} epochs; go on with more: --epochs {run.done + 10}"
-            )
         _announce(console, run, len(started.val))
         display = RunDisplay(console, config.epochs)
         with display.live(run.done, len(run.train)):
             fit(run, display)
         _finish(console, started)
-    except (DataError, SettingsError, RunError) as error:
-        raise Failure(str(error)) from None
-    except TrainingDivergedError as error:
-        raise Failure(str(error)) from None
+    except (DataError, SettingsError, RunError, TrainingDivergedError) as error:
+        # from a worker process the message comes after a traceback of that process
+        raise Failure(str(error).rsplit("DataError: ", 1)[-1].strip()) from None
+    except (MemoryError, RuntimeError) as error:
+        known = _known(error)
+        if known is None:
+            raise
+        raise Failure(known + _kept(started)) from None
+    except OSError as error:
+        place = f"'{error.filename}': " if error.filename else ""
+        raise Failure(f"{place}{error.strerror or error}{_kept(started)}") from None
     except KeyboardInterrupt:
         if started is None:
             raise click.Abort from None
-        done = started.run.done
-        where = started.run.folder.path
-        mend = f"go on with: hierdsl train --resume {where}" if done else "no epoch was finished"
-        console.print(f"\nstopped after epoch {done}; {mend}")
+        console.print(
+            f"\nstopped{_kept(started) or ' before the end of epoch 1: nothing to go on from'}",
+            soft_wrap=True,
+        )
         raise SystemExit(130) from None
+
+
+def _kept(started: "Started | None") -> str:
+    """What is left of a run that ended early, and how it goes on."""
+    if started is None or not started.run.done:
+        return ""
+    done, where = started.run.done, started.run.folder.path
+    if done == started.run.config.epochs:
+        return f" after the last epoch, before the table and the pictures were done; '{where}' holds the rest"
+    return f" after epoch {done}; go on with: hierdsl train --resume {shlex.quote(str(where))}"
+
+
+def _known(error: Exception) -> str | None:
+    """What to do about an error that is not of our making, but of the machine; None for any other."""
+    kind, text = type(error), str(error)
+    words = ("not enough memory", "can't allocate memory")  # on the CPU torch says it in words alone
+    if kind.__name__ in ("MemoryError", "OutOfMemoryError") or any(word in text for word in words):
+        return "memory is full; start a new run with a lower --batch-size, --size or --width"
+    if kind.__module__.startswith(("torch._dynamo", "torch._inductor")):
+        return "torch.compile cannot compile the network here; leave out --compile"
+    if "DataLoader worker" in text:
+        return "a process that reads images died, often for lack of shared memory; use --workers 0"
+    return None
 
 
 def _resumed(
@@ -167,8 +209,11 @@ def _resumed(
         allowed = ", ".join("--" + name for name in sorted(_ON_RESUME))
         raise Usage(f"{flag} cannot change when a run goes on ({allowed} can); start a new run instead")
     config = settings(folder.config, given)
-    facts = json.loads(folder.facts.read_text(encoding="utf-8"))
-    return config, data or facts["data"], facts["labels"] if labels is None else labels
+    try:
+        facts = json.loads(folder.facts.read_text(encoding="utf-8"))
+        return config, data or str(facts["data"]), str(facts["labels"]) if labels is None else labels
+    except (ValueError, KeyError, TypeError):
+        raise Failure(f"'{folder.facts}' is damaged; put it back, or start a new run") from None
 
 
 def _hierarchy(name: str, text: bytes) -> "HierarchyFile":
@@ -190,12 +235,12 @@ def _announce(console: "Console", run: Any, validation: int) -> None:
     console.print(
         f"{run.compiled.name}: {run.compiled.num_leaves} classes, levels {' › '.join(run.compiled.level_names)}; "
         f"{config.loss} loss, recipe {config.recipe}, {height}x{width}, "
-        f"U-Net of {parameters / 1e6:.1f} million parameters on {run.device}",
+        f"U-Net of {parameters:,} parameters on {run.device}",
         soft_wrap=True,
     )
-    first = f"going on after epoch {run.done}" if run.done else f"epochs of {len(run.train)} steps"
+    first = f"going on after epoch {run.done}" if run.done else f"epochs of {plural(len(run.train), 'step')}"
     console.print(
-        f"{first}, {validation} images for validation; run folder {run.folder.path}", soft_wrap=True
+        f"{first}, {plural(validation, 'image')} for validation; run folder {run.folder.path}", soft_wrap=True
     )
 
 
@@ -207,16 +252,20 @@ def _finish(console: "Console", started: "Started") -> None:
 
     run, folder = started.run, started.run.folder
     table = iou_table(run.scores, f"Validation after epoch {run.done} ({run.config.loss} loss)")
+    width = 60 + max(map(len, run.compiled.paths))
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
-        recorder = Recorder(file=nowhere, record=True, width=100)
+        recorder = Recorder(file=nowhere, record=True, width=width, markup=False, emoji=False)
         recorder.print(table)
     folder.write(folder.table, recorder.export_text())
     folder.write(folder.curves, curves(run.history, run.config))
     folder.write(folder.predictions, predictions(run, started.val))
     console.print(table)
-    best = max(run.history, key=lambda record: record["mean_iou"][run.compiled.level_names[-1]] or 0.0)
+    finest = run.compiled.level_names[-1]
+    best = max(run.history, key=lambda record: record["mean_iou"][finest] or 0.0)
+    verdict = f"best epoch {best['epoch']}: mean IoU {100 * run.best:.2f} %"
+    if math.isnan(run.best):
+        verdict = f"no validation pixel has a label as fine as {finest}, so no epoch is the best"
     console.print(
-        f"best epoch {best['epoch']}: mean IoU {100 * run.best:.2f} %. "
-        f"Look at {folder.curves} and {folder.predictions}",
+        f"{verdict}. Look at {folder.curves} and {folder.predictions}",
         soft_wrap=True,
     )

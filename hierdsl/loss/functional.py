@@ -113,8 +113,13 @@ def hierarchical_level_losses(
     valid = target != ignore_index
     node = torch.where(valid, target, 0)
     log_probs = in_float32(logits).log_softmax(1)
+    pixel_weights = None
+    if leaf_weights is not None:
+        pixel_weights = _node_weights(tables, leaf_weights)[node].to(log_probs)
     losses = [
-        _level_loss(log_probs, node, valid, tables, level, leaf_weights, reduction, label_smoothing)
+        _level_loss(
+            log_probs, node, valid, tables, level, leaf_weights, pixel_weights, reduction, label_smoothing
+        )
         for level in range(tables.num_levels)
     ]
     return torch.stack(losses)
@@ -143,6 +148,7 @@ def _level_loss(
     tables: LossTables,
     level: int,
     leaf_weights: Tensor | None,
+    pixel_weights: Tensor | None,
     reduction: Reduction,
     label_smoothing: float,
 ) -> Tensor:
@@ -160,10 +166,8 @@ def _level_loss(
     counts = valid & (group >= 0)
     group = torch.where(counts, group, 0)
     loss = -log_probs.gather(1, group.unsqueeze(1)).squeeze(1)
-    pixel_weight = None
-    if leaf_weights is not None:
-        pixel_weight = _node_weights(tables, leaf_weights)[node].to(loss)
-        loss = loss * pixel_weight
+    if pixel_weights is not None:
+        loss = loss * pixel_weights
     if label_smoothing > 0:
         group_weights = (
             None if leaf_weights is None else _group_weights(leaf_to_group, leaf_weights, num_groups)
@@ -175,9 +179,9 @@ def _level_loss(
         return loss
     if reduction == "sum":
         return loss.sum()
-    if pixel_weight is None:
+    if pixel_weights is None:
         return loss.sum() / counts.sum().clamp(min=1)
-    total = torch.where(counts, pixel_weight, 0.0).sum()
+    total = torch.where(counts, pixel_weights, 0.0).sum()
     return loss.sum() / torch.where(total > 0, total, 1.0)
 
 

@@ -38,11 +38,19 @@ def _floats(value: object) -> object:
 
 def _ints(value: object) -> object:
     numbers = _floats(value)
-    return tuple(int(n) if n == int(n) else n for n in numbers) if isinstance(numbers, tuple) else numbers
+    return (
+        tuple(int(n) if float(n).is_integer() else n for n in numbers)
+        if isinstance(numbers, tuple)
+        else numbers
+    )
 
 
 Count = Annotated[int, Field(ge=1)]
 Pixels = Annotated[int, Field(ge=16, le=8192)]
+Size = Annotated[tuple[Pixels, Pixels], BeforeValidator(_size)]
+"""Height and width; as text `HxW`."""
+Counts = Annotated[tuple[Count, Count], BeforeValidator(_ints)]
+"""Numbers of training and validation images; as text joined by a comma."""
 Share = Annotated[FiniteFloat, Field(ge=0, le=1)]
 Positive = Annotated[FiniteFloat, Field(gt=0)]
 
@@ -54,13 +62,11 @@ class TrainConfig(BaseModel):
 
     recipe: Literal["modern", "paper"] = Field("modern", description="Set of defaults to start from.")
     epochs: int = Field(30, ge=1, description="Passes over the training images.")
-    size: Annotated[tuple[Pixels, Pixels], BeforeValidator(_size)] = Field(
-        (256, 256), description="Height and width of the network's input."
-    )
+    size: Size = Field((256, 256), description="Height and width of the network's input.")
     width: int = Field(
         64, ge=1, description="Filters of the first stage; each of the four below doubles them."
     )
-    batch_size: int = Field(5, ge=1, description="Images a step.")
+    batch_size: int = Field(2, ge=1, description="Images a step.")
     loss: Literal["hierarchical", "flat"] = Field(
         "hierarchical", description="Sum over the levels, or the cross-entropy of the classes alone."
     )
@@ -74,7 +80,7 @@ class TrainConfig(BaseModel):
     )
     label_smoothing: Share = Field(0.0, description="Share of the target spread evenly over the classes.")
     optimizer: Literal["adamw", "sgd"] = Field("adamw", description="Optimiser.")
-    lr: Positive = Field(3e-3, description="Highest learning rate.")
+    lr: Positive = Field(2e-3, description="Highest learning rate.")
     momentum: Annotated[FiniteFloat, Field(ge=0, lt=1)] = Field(0.9, description="Of SGD.")
     weight_decay: Annotated[FiniteFloat, Field(ge=0)] = Field(0.01, description="Weight decay.")
     schedule: Literal["cosine", "constant"] = Field("cosine", description="Learning rate over the run.")
@@ -83,27 +89,30 @@ class TrainConfig(BaseModel):
         1.0, description="Largest gradient norm; 0 for no limit."
     )
     crop: Annotated[FiniteFloat, Field(gt=0, le=1)] = Field(
-        0.8, description="Training crops as a share of the size; validation always sees whole images."
+        0.7, description="Training crops as a share of the size; validation always sees whole images."
     )
     scale: Annotated[tuple[Positive, Positive], BeforeValidator(_floats)] = Field(
-        (0.8, 1.6), description="Random zoom of a training crop, from,to; 1 is the scale of validation."
+        (0.9, 1.1), description="Random zoom of a training crop, from,to; 1 is the scale of validation."
     )
     flip: Share = Field(0.5, description="Probability of a horizontal flip; mirrored classes are exchanged.")
-    jitter: Share = Field(0.3, description="Random change of brightness, contrast and saturation, up to.")
+    jitter: Share = Field(0.2, description="Random change of brightness, contrast and saturation, up to.")
     precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="Arithmetic of the network.")
     channels_last: bool = Field(True, description="Keep images as height x width x channels in memory.")
     compile: bool = Field(False, description="Compile the network with torch.compile.")
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N.")
     workers: int | None = Field(None, ge=0, description="Processes that read images; chosen if not given.")
     cache: int = Field(1024, ge=0, description="Keep decoded images in memory up to so many MiB.")
-    seed: int = Field(0, ge=0, description="Of everything random.")
-    faces: Annotated[tuple[Count, Count], BeforeValidator(_ints)] = Field(
+    seed: int = Field(0, ge=0, lt=2**63, description="Of everything random.")
+    faces: Counts = Field(
         (600, 150),
         description="With --data demo: drawn faces for training and validation, joined by a comma.",
     )
 
 
 PAPER: Mapping[str, Any] = {
+    "size": (256, 256),
+    "width": 64,
+    "batch_size": 5,
     "class_weights": "none",
     "optimizer": "sgd",
     "lr": 0.01,
@@ -114,28 +123,26 @@ PAPER: Mapping[str, Any] = {
     "clip": 0.0,
     "crop": 1.0,
     "scale": (1.0, 1.0),
+    "flip": 0.5,
     "jitter": 0.0,
 }
 """What Muller & Smith, VISAPP 2020, section 4, train with: SGD at 0.01, batch 5, crops of the shortest side
 resized to 256 x 256, a flip with probability 0.5, no class weights."""
 
 
-def settings(
-    file: Path | None, flags: Mapping[str, Any], base: Mapping[str, Any] | None = None
-) -> TrainConfig:
+def settings(file: Path | None, flags: Mapping[str, Any]) -> TrainConfig:
     """Settings from a recipe, a TOML file over it and flags over both.
 
     Args:
         file: A TOML file with field names as keys, or None.
         flags: Values of flags that were given, by field name.
-        base: Settings of a run that goes on; they take the place of a recipe's defaults.
 
     Raises:
         SettingsError: A key is unknown, a value wrong, or the file cannot be read.
     """
     from_file = _read(file) if file else {}
     recipe = flags.get("recipe", from_file.get("recipe", "modern"))
-    start = dict(base) if base is not None else dict(PAPER) if recipe == "paper" else {}
+    start = dict(PAPER) if recipe == "paper" else {}
     try:
         return TrainConfig(**{**start, **from_file, **flags})
     except ValidationError as error:
@@ -146,7 +153,7 @@ def to_toml(config: TrainConfig) -> str:
     """The settings as a TOML file that `--config` reads."""
     values = config.model_dump(mode="json", exclude_none=True)
     # the fields are flat: numbers, booleans, strings and lists of numbers, which TOML writes as JSON does
-    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+    return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -169,5 +176,11 @@ def _explain(
     if found["type"] == "extra_forbidden":
         close = nearest(key, TrainConfig.model_fields)
         return f"{where} is no setting" + (f"; did you mean '{close}'?" if close else "")
+    if found["type"] == "missing":
+        return f"{where}: two numbers are needed, such as {_two(key)}, not {json.dumps(found['input'])}"
     message = found["msg"].removeprefix("Value error, ")
     return f"{where}: {message[:1].lower()}{message[1:]}, not {json.dumps(found['input'], default=str)}"
+
+
+def _two(key: str) -> str:
+    return ",".join(f"{value:g}" for value in TrainConfig.model_fields[key].default)

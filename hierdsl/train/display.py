@@ -44,10 +44,15 @@ class RunDisplay:
     def scan(self, what: str, total: int) -> Iterator[Advance]:
         """A progress bar over the images that are read before the training."""
         if not self.console.is_terminal:
-            self.console.print(f"{what}: {total} images", highlight=False)
+            self.console.print(f"{what}: {total} image" + "s" * (total != 1), highlight=False)
             yield lambda _count: None
             return
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
         with Progress(*columns, console=self.console, transient=True) as progress:
             task = progress.add_task(what, total=total)
             yield lambda count: progress.advance(task, count)
@@ -65,7 +70,7 @@ class RunDisplay:
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[losses]}"),
+            TextColumn("{task.fields[losses]}", markup=False),  # level names are the user's
         )
         with Progress(*columns, console=self.console) as progress:
             self._progress = progress

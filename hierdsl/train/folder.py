@@ -10,17 +10,21 @@ table.txt, curves.png, predictions.png   written at the end
 
 import json
 import os
+import re
+import shlex
+import warnings
 from collections.abc import Mapping
 from io import BytesIO
 from itertools import count
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import torch
 
 CHECKPOINT_FORMAT = 1
+_KEYS = frozenset({"epoch", "best", "hash", "network", "optimizer", "scaler"})
+"""What a checkpoint needs to hold to go on from it."""
 
 
 class RunError(Exception):
@@ -49,17 +53,22 @@ class RunFolder:
         Raises:
             RunError: It is there already, or cannot be made.
         """
-        free = (Path("runs") / f"{name}-{number}" for number in count(1))
-        path = path or next(candidate for candidate in free if not candidate.exists())
-        try:
-            path.mkdir(parents=True)
-        except FileExistsError:
-            raise RunError(
-                f"the run folder '{path}' exists; choose another --out, or go on with it: --resume {path}"
-            ) from None
-        except OSError as error:
-            raise RunError(f"cannot make the run folder '{path}': {error.strerror}") from None
-        return cls(path)
+        plain = re.sub(r"[^\w.]+", "-", name).strip("-.")
+        free = (Path("runs") / f"{plain}-{number}" for number in count(1))
+        for candidate in [path] if path else free:
+            try:
+                candidate.mkdir(parents=True)
+            except FileExistsError:
+                if path is None:  # the next number, also where another run took this one just now
+                    continue
+                raise RunError(
+                    f"the run folder '{path}' exists; choose another --out, or go on with it: "
+                    f"--resume {shlex.quote(str(path))}"
+                ) from None
+            except OSError as error:
+                raise RunError(f"cannot make the run folder '{candidate}': {error.strerror}") from None
+            return cls(candidate)
+        raise AssertionError("the numbers do not end")
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
@@ -81,11 +90,14 @@ class RunFolder:
     def write(self, file: Path, data: str | bytes) -> None:
         """Write a file of the folder beside its place and rename it there."""
         beside = file.with_name(f".{file.name}.new")
-        with beside.open("wb") as stream:
-            stream.write(data.encode() if isinstance(data, str) else data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(file)
+        try:
+            with beside.open("wb") as stream:
+                stream.write(data.encode() if isinstance(data, str) else data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            beside.replace(file)
+        finally:
+            beside.unlink(missing_ok=True)
 
     def save(self, file: Path, checkpoint: Mapping[str, Any]) -> None:
         """Write a checkpoint of tensors and plain data."""
@@ -120,9 +132,22 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
         RunError: It is no checkpoint.
     """
     try:
-        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, UnpicklingError, EOFError, KeyError, ValueError, BadZipFile) as error:
-        raise RunError(f"'{file}' is no checkpoint: {str(error).splitlines()[0]}") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with ZipFile(file) as archive:
+                intact = archive.testzip() is None  # torch itself does not look at the checksums
+            if not intact:
+                raise BadZipFile
+            checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise RunError(f"cannot read '{file}': {error.strerror}") from None
+    except Exception:  # noqa: BLE001 - damaged bytes raise almost anything, and torch's words advise to unpickle all
+        raise RunError(
+            f"'{file}' is damaged, or holds more than tensors and plain data, which is never loaded; "
+            "start a new run"
+        ) from None
     if not isinstance(checkpoint, dict) or checkpoint.get("format") != CHECKPOINT_FORMAT:
-        raise RunError(f"'{file}' is no checkpoint of this version")
+        raise RunError(f"'{file}' is no checkpoint of this version; start a new run")
+    if lacking := sorted(_KEYS - checkpoint.keys()):
+        raise RunError(f"'{file}' has no {lacking[0]!r} to go on from; start a new run")
     return checkpoint

@@ -77,6 +77,8 @@ class Run:
     scaler: torch.amp.GradScaler
     train: Loader
     val: Loader
+    val_size: tuple[int, int]
+    """Height and width of validation images: whole ones, at the scale of the training crops."""
     folder: RunFolder
     done: int = 0
     """Epochs done before."""
@@ -124,13 +126,14 @@ def fit(run: Run, display: Display) -> None:
         _demand_finite(train_loss, run, epoch)
 
         val_loss, val_levels, run.scores = validate(run)
+        _demand_finite(val_loss, run, epoch)  # a last step can have blown up what the loss did not show yet
         record = {
             "epoch": epoch + 1,
             "lr": run.optimizer.param_groups[0]["lr"],
             "train_loss": train_loss,
             "train_levels": train_levels,
-            "val_loss": _number(val_loss),
-            "val_levels": {name: _number(value) for name, value in val_levels.items()},
+            "val_loss": val_loss,
+            "val_levels": val_levels,
             "mean_iou": {level.name: _number(level.mean_iou) for level in run.scores},
             "accuracy": {level.name: _number(level.accuracy) for level in run.scores},
             "iou": {
@@ -141,10 +144,10 @@ def fit(run: Run, display: Display) -> None:
             "images_per_second": round(images_seen / seconds, 3),
             "time_shares": {phase: round(share, 4) for phase, share in shares.items()},
         }
-        run.history.append(record)
         run.folder.log(record)
+        _checkpoint(run, epoch + 1)
+        run.history.append(record)
         run.done = epoch + 1
-        _checkpoint(run)
         display.epoch_done(record)
 
 
@@ -210,17 +213,18 @@ def _demand_finite(loss: float, run: Run, epoch: int) -> None:
     )
 
 
-def _checkpoint(run: Run) -> None:
+def _checkpoint(run: Run, epoch: int) -> None:
     score = run.scores[-1].mean_iou
-    better = run.best == -math.inf or score > run.best
+    better = not score <= run.best  # so too where no validation pixel has a class: then the newest is kept
     if better:
         run.best = score
     state = {
-        "epoch": run.done,
+        "epoch": epoch,
         "best": run.best,
         "hash": run.compiled.hash,
         "classes": list(run.compiled.paths[: run.compiled.num_leaves]),
         "width": run.config.width,
+        "leaf_weights": run.objective.leaf_weights.tolist(),
         "network": run.network.state_dict(),
     }
     if better:

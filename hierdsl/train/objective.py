@@ -39,7 +39,9 @@ class Objective:
         self.flat = config.loss == "flat"
         self.smoothing = config.label_smoothing
         self.leaf_weights = torch.tensor(leaf_weights, dtype=torch.float32, device=device)
-        weights = config.level_weights or tuple(compiled.level_weights.tolist())
+        weights = config.level_weights
+        if weights is None:
+            weights = tuple(compiled.level_weights.tolist())
         if len(weights) != compiled.num_levels:
             names = ", ".join(compiled.level_names)
             raise SettingsError(

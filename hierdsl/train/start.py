@@ -15,7 +15,7 @@ from torch import nn
 from hierdsl.compiler import CompiledHierarchy, CompiledLabelMap, compile_hierarchy
 from hierdsl.loading import analyze
 from hierdsl.train.config import SettingsError, TrainConfig, to_toml
-from hierdsl.train.data.augment import Augment
+from hierdsl.train.data.augment import Augment, covering
 from hierdsl.train.data.folder import DataError, find_samples
 from hierdsl.train.data.loader import Loader, worker_count
 from hierdsl.train.data.split import Split, drawn_split, folder_split
@@ -78,23 +78,39 @@ def start(
     checkpoint = load_checkpoint(resume.last) if resume else None
     if checkpoint is not None and resume is not None:
         _demand_same(compiled, checkpoint, resume)
+        _demand_epochs(config, checkpoint, resume)
     torch.manual_seed(config.seed)
     network = UNet(compiled.num_leaves, config.width)
-    train, val = _data(file, config, data, labels, RunDisplay(console, config.epochs))
-    weights = class_weights(config.class_weights, train.counts, compiled)
+    train, val = _data(file, config, data, labels, label_map, RunDisplay(console, config.epochs))
+    mirror = np.concatenate([compiled.mirror, np.arange(compiled.num_leaves, compiled.num_nodes)])
+    augment = Augment(config.size, config.crop, config.scale, config.flip, config.jitter, mirror)
+    _demand_two_values(augment, min(config.batch_size, len(train)))
+    if checkpoint is not None:  # counted once, when the run began
+        weights = np.array(checkpoint["leaf_weights"])
+    else:
+        weights = class_weights(config.class_weights, train.counts, compiled)
+    if config.loss == "flat" and not train.counts[: compiled.num_leaves].any():
+        raise SettingsError(
+            "--loss flat: no training pixel is labelled as fine as a class; use --loss hierarchical"
+        )
     objective = Objective(config, compiled, weights, device)
 
     layout = torch.channels_last if config.channels_last else torch.contiguous_format
     network = network.to(device=device, memory_format=layout)  # type: ignore[call-overload]  # torch's stub lacks this form
     optimizer = _optimizer(network, config)
     scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
-    if checkpoint is not None:
-        network.load_state_dict(checkpoint["network"])
-        optimizer.load_state_dict(checkpoint["optimizer"])
-        scaler.load_state_dict(checkpoint["scaler"])
+    if checkpoint is not None and resume is not None:
+        try:
+            network.load_state_dict(checkpoint["network"])
+            optimizer.load_state_dict(checkpoint["optimizer"])
+            scaler.load_state_dict(checkpoint["scaler"])
+        except (RuntimeError, ValueError, KeyError, TypeError):
+            raise RunError(
+                f"'{resume.last}' does not fit the settings in '{resume.config}': was one of them edited? "
+                "Put it back, or start a new run"
+            ) from None
+    val_size = covering(val[0][1].shape, config.size)
     workers = worker_count(device) if config.workers is None else config.workers
-    mirror = np.concatenate([compiled.mirror, np.arange(compiled.num_leaves, compiled.num_nodes)])
-    augment = Augment(config.size, config.crop, config.scale, config.flip, config.jitter, mirror)
     shared: dict[str, Any] = {
         "batch_size": config.batch_size,
         "workers": workers,
@@ -113,7 +129,9 @@ def start(
         optimizer=optimizer,
         scaler=scaler,
         train=Loader(train, config.size, augment=augment, **shared),
-        val=Loader(val, config.size, augment=None, **shared),
+        # without gradients there is room for more images at once
+        val=Loader(val, val_size, augment=None, **shared | {"batch_size": 4 * config.batch_size}),
+        val_size=val_size,
         folder=folder,
         done=done,
         best=checkpoint["best"] if checkpoint else -math.inf,
@@ -121,13 +139,6 @@ def start(
     )
     _write_facts(run, file, data, label_map, train, weights)
     return Started(run, val)
-
-
-def resumed_file(folder: RunFolder, given: tuple[str, bytes] | None) -> tuple[str, bytes]:
-    """Name and text of the hierarchy to go on with: the given one, else the run's copy."""
-    if given is not None:
-        return given
-    return str(folder.hierarchy), folder.hierarchy.read_bytes()
 
 
 def _demand_same(compiled: CompiledHierarchy, checkpoint: dict[str, Any], resume: RunFolder) -> None:
@@ -144,6 +155,25 @@ def _demand_same(compiled: CompiledHierarchy, checkpoint: dict[str, Any], resume
         f"hash {compiled.hash[:12]}, not {checkpoint['hash'][:12]}. "
         f"Go on with the run's own copy, or start a new run"
     )
+
+
+def _demand_epochs(config: TrainConfig, checkpoint: dict[str, Any], resume: RunFolder) -> None:
+    """Refuse to go on with a run that is done, before the data is read and anything is written."""
+    done = checkpoint["epoch"]
+    if done >= config.epochs:
+        raise SettingsError(
+            f"'{resume.path}' has all its {done} epochs; go on with more: --epochs {done + 10}"
+        )
+
+
+def _demand_two_values(augment: Augment, batch: int) -> None:
+    """Batch norm needs two values a channel, also where four poolings have left the least of an image."""
+    height, width = augment.output
+    if batch * (height // 16) * (width // 16) < 2:
+        raise SettingsError(
+            f"one training crop of {height} x {width} is too little for batch norm; "
+            "raise --batch-size (and have two images or more), --size or --crop"
+        )
 
 
 def _device(name: str) -> torch.device:
@@ -176,7 +206,12 @@ def _label_map(compiled: CompiledHierarchy, name: str, file: str) -> CompiledLab
 
 
 def _data(
-    file: HierarchyFile, config: TrainConfig, data: str, labels: CompiledLabelMap, display: RunDisplay
+    file: HierarchyFile,
+    config: TrainConfig,
+    data: str,
+    labels: CompiledLabelMap,
+    label_map: str,
+    display: RunDisplay,
 ) -> tuple[Split, Split]:
     """Both splits, read or drawn, with a progress bar."""
     if data == DEMO:
@@ -192,7 +227,9 @@ def _data(
     found: list[Split] = []
     for split, total in totals.items():
         with display.scan(f"reading {split}", total) as advance:
-            part, used = folder_split(root, split, file.compiled, labels, file.name, cache, advance)
+            part, used = folder_split(
+                root, split, file.compiled, labels, file.name, label_map, cache, advance
+            )
         cache -= used
         found.append(part)
     return found[0], found[1]
@@ -207,7 +244,10 @@ def _optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer
         return torch.optim.SGD(
             groups, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
         )
-    return torch.optim.AdamW(groups, lr=config.lr, weight_decay=config.weight_decay)
+    # a shorter memory of the squared gradient than the usual 0.999 suits runs of a few thousand steps
+    return torch.optim.AdamW(
+        groups, lr=config.lr, weight_decay=config.weight_decay, betas=(0.9, 0.99), fused=True
+    )
 
 
 def _write_facts(

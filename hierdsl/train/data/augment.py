@@ -33,6 +33,12 @@ def largest(source: Size, aspect: Size) -> Size:
     return max(1, round(aspect[0] * scale)), max(1, round(aspect[1] * scale))
 
 
+def covering(source: Size, size: Size) -> Size:
+    """The smallest size of an image's aspect that covers `size`: `size` itself where the aspects agree."""
+    scale = min(source[0] / size[0], source[1] / size[1])
+    return max(size[0], round(source[0] / scale)), max(size[1], round(source[1] / scale))
+
+
 def cut(
     image: NDArray[np.uint8], target: NDArray[np.int32], window: Window, size: Size
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:

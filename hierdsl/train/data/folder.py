@@ -1,4 +1,4 @@
-"""Find the images of a data set: `DIR/{train,val}/{images,labels}`, paired by stem."""
+"""Find the images of a data set: `DIR/{train,val}/{images,labels}`, paired by stem, in folders of any depth."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ class Sample:
 
 
 def find_samples(root: Path, split: str) -> list[Sample]:
-    """The pairs of a split, sorted by stem.
+    """The pairs of a split, sorted by stem; in a subfolder the stem is the path without the file's ending.
 
     Raises:
         DataError: A folder is missing or empty, or an image has no label or the reverse.
@@ -53,13 +53,16 @@ def _by_stem(folder: Path, types: frozenset[str]) -> dict[str, Path]:
             f"there is no folder '{folder}'; a data set has train/images, train/labels, val/images, val/labels"
         )
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.suffix.lower() not in types:
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if path.suffix.lower() not in types or any(part.startswith(".") for part in name.parts):
             continue
-        if path.stem in found:
-            raise DataError(f"'{found[path.stem]}' and '{path}' have one stem; remove one of them")
-        found[path.stem] = path
+        stem = name.with_suffix("").as_posix()
+        if stem in found:
+            raise DataError(f"'{found[stem]}' and '{path}' have one stem; remove one of them")
+        found[stem] = path
     if not found:
         listed = ", ".join(sorted(types))
-        raise DataError(f"there is no image in '{folder}' ({listed}); put some there")
+        lossless = " (a JPEG would change ids)" if types == LABEL_TYPES else ""
+        raise DataError(f"there is no file in '{folder}' that ends in {listed}{lossless}; put some there")
     return found

@@ -10,17 +10,24 @@ from PIL import Image, UnidentifiedImageError
 from hierdsl.train.data.folder import DataError
 
 _ID_MODES = frozenset({"1", "L", "P", "I;16", "I;16B", "I;16L", "I"})
+_STRETCHED = {"L;2": 85, "L;4": 17}
+"""What Pillow multiplies grey of 2 and 4 bits by, to fill 8."""
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """An image as RGB, shape (H, W, 3).
+    """An image as RGB, shape (H, W, 3); grey of 16 bits by its upper 8.
 
     Raises:
         DataError: It cannot be read.
     """
     try:
         with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
+            if image.mode.startswith("I"):  # Pillow would cut off at 255 instead
+                grey = np.clip(np.asarray(image).astype(np.int64) >> 8, 0, 255).astype(np.uint8)
+                return np.repeat(grey[:, :, None], 3, axis=2)
+            # not straight to RGB where a palette has transparent colours: Pillow warns of that
+            opaque = image.convert("RGBA") if "transparency" in image.info else image
+            return np.asarray(opaque.convert("RGB"))
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(
             f"cannot read image '{path}' ({_short(error)}); replace or remove it and its label"
@@ -40,7 +47,8 @@ def read_label(path: Path) -> NDArray[Any]:
                     f"label '{path}' holds colours ({image.mode}), not ids; "
                     "save it with one channel of 8 or 16 bits, or as a palette image, the ids as pixel values"
                 )
-            array = np.asarray(image)
+            stretched = _STRETCHED.get(str(image.tile[0][3]), 1) if image.tile else 1
+            array = np.asarray(image) // stretched if stretched > 1 else np.asarray(image)
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(
             f"cannot read label '{path}' ({_short(error)}); replace or remove it and its image"

@@ -3,6 +3,7 @@ worker processes, and a resumed run, sees the same images.
 """
 
 import os
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -94,6 +95,8 @@ class Loader:
             pin_memory=pin,
             prefetch_factor=4 if workers else None,
             worker_init_fn=_one_thread,
+            # forked workers share the images in memory; other start methods would copy them into each
+            multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
         )
 
     def __len__(self) -> int:

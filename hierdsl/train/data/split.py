@@ -25,6 +25,9 @@ Target = NDArray[np.int32]
 Advance = Callable[[int], None]
 """Told how many images are done; drives a progress bar."""
 
+_MANY_IDS = 20
+"""More unknown ids than these are not listed one by one."""
+
 MIN_SIDE = 16
 """Below this an image does not survive the network's four poolings."""
 
@@ -96,6 +99,7 @@ def folder_split(
     compiled: CompiledHierarchy,
     labels: CompiledLabelMap,
     file: str,
+    label_map: str,
     cache: int,
     advance: Advance,
 ) -> tuple[FolderSplit, int]:
@@ -107,6 +111,7 @@ def folder_split(
         compiled: The hierarchy.
         labels: The label map that the label images are written in.
         file: The .hier file, for messages.
+        label_map: Name of the label map, for messages.
         cache: Bytes of decoded images to keep at most.
         advance: Called with 1 for each pair.
 
@@ -131,7 +136,7 @@ def folder_split(
             used += size
         advance(1)
     if unknown:
-        raise DataError(_unlisted(unknown, split, file))
+        raise DataError(_unlisted(unknown, split, file, label_map))
     if not counts.any():
         raise DataError(
             f"every pixel of the labels in '{root / split / 'labels'}' is ignored; check the ids in '{file}'"
@@ -193,7 +198,7 @@ def _size(array: NDArray[np.generic]) -> str:
     return f"{array.shape[1]} x {array.shape[0]}"
 
 
-def _unlisted(unknown: dict[int, list[tuple[int, Path]]], split: str, file: str) -> str:
+def _unlisted(unknown: dict[int, list[tuple[int, Path]]], split: str, file: str, label_map: str) -> str:
     """Which ids, how many pixels, which files, and the line that would mend it."""
     parts = []
     for raw, found in sorted(unknown.items())[:5]:
@@ -203,10 +208,11 @@ def _unlisted(unknown: dict[int, list[tuple[int, Path]]], split: str, file: str)
         )
         parts.append(f"id {raw} ({pixels:,} pixels, in {files})")
     more = f" and {len(unknown) - 5} other ids" if len(unknown) > 5 else ""
-    listed = ", ".join(map(str, sorted(unknown)))
+    listed = ", ".join(map(str, sorted(unknown))) if len(unknown) <= _MANY_IDS else "*"
+    section = f"labels {label_map}".strip()
     return (
         f"the {split} labels hold ids that '{file}' does not list: {'; '.join(parts)}{more}. "
-        f"Give them to classes, or ignore them with this line below 'labels': ignore = {listed}"
+        f"Give them to classes, or ignore them with this line below '{section}': ignore = {listed}"
     )
 
 

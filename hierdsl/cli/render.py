@@ -64,7 +64,10 @@ def write_picture(graph: object, output: Path) -> None:
     if suffix not in _FORMATS:
         raise Usage(f"'{output}' does not end in one of: {', '.join('.' + f for f in _FORMATS)}")
     try:
-        data = graph.source.encode() if suffix == "dot" else graph.pipe(format=suffix, quiet=True)
+        data = graph.source.encode()
+        if suffix != "dot":
+            # not graph.pipe: it breaks off where a failing dot does not read all of its input
+            data = graphviz.pipe("dot", suffix, data, quiet=True)
     except graphviz.ExecutableNotFound:
         raise Failure(
             f"drawing .{suffix} needs graphviz's program 'dot' (apt install graphviz, brew install graphviz); "

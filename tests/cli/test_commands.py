@@ -211,7 +211,9 @@ def test_render_of_a_failing_graphviz_is_an_error_without_traceback(folder, monk
     program.write_text("#!/bin/sh\necho 'out of memory' >&2\nexit 3\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
-    result = run("render", "helen", "-o", "x.svg")
+    # more input than a pipe holds, which this dot never reads
+    (folder / "wide.hier").write_text("tree\n" + "".join(f"    class{i}\n" for i in range(2000)))
+    result = run("render", "wide.hier", "-o", "x.svg")
     assert result.exit_code == 1
     assert result.stderr.startswith("error: graphviz failed")
     assert "out of memory" in result.stderr

@@ -15,7 +15,7 @@ demo: $(VENV)/.hierdsl
 	$(BIN)/hierdsl render helen
 	@if command -v dot >/dev/null; then echo '$(BIN)/hierdsl render helen -o $(DEMO)/helen.svg'; \
 	    $(BIN)/hierdsl render helen -o $(DEMO)/helen.svg; fi
-	$(BIN)/hierdsl train helen --data demo --size 80x80 --width 8 --epochs 12 --out $(DEMO)/run $(DEMO_FLAGS)
+	$(BIN)/hierdsl train helen --data demo --size 80x80 --width 8 --batch-size 4 --epochs 12 --faces 400,80 --out $(DEMO)/run $(DEMO_FLAGS)
 	@echo "Look into $(DEMO): helen.svg is the tree; run/curves.png and run/predictions.png are the training."
 
 test: $(VENV)/.hierdsl check

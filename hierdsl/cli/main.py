@@ -4,6 +4,7 @@ Exit codes: 0 clean (warnings allowed), 1 errors found, 2 the command was used w
 read, 130 interrupted.
 """
 
+import gc
 import os
 from importlib import import_module
 
@@ -30,7 +31,11 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command = import_module(f"hierdsl.cli.{cmd_name}").command
+        gc.disable()  # importing makes much and drops nothing: a tenth of the time that a user waits for `validate`
+        try:
+            command = import_module(f"hierdsl.cli.{cmd_name}").command
+        finally:
+            gc.enable()
         assert isinstance(command, click.Command)  # noqa: S101 - our own modules
         return command
 

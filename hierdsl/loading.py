@@ -5,16 +5,21 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hierdsl.check import check
 from hierdsl.diagnostics import Diagnostic, HierError
-from hierdsl.model import Hierarchy, build
 from hierdsl.resources import bundled_hierarchies
 from hierdsl.source import Source
-from hierdsl.syntax import decode, parse
+from hierdsl.syntax import Document, decode, parse
+
+if TYPE_CHECKING:
+    from hierdsl.model import Hierarchy
 
 
-def analyze(text: str | bytes | Source, name: str = "<string>") -> tuple[Hierarchy | None, list[Diagnostic]]:
+def analyze(
+    text: str | bytes | Source, name: str = "<string>"
+) -> "tuple[Hierarchy | None, list[Diagnostic]]":
     r"""Parse and check a text.
 
     Args:
@@ -29,6 +34,16 @@ def analyze(text: str | bytes | Source, name: str = "<string>") -> tuple[Hierarc
         >>> [hierarchy.path(leaf) for leaf in hierarchy.leaves], diagnostics
         (['sky', 'road'], [])
     """
+    document, found = examine(text, name)
+    if document is None:
+        return None, found
+    from hierdsl.model import build  # noqa: PLC0415 - pydantic, which only checking a file has no use for
+
+    return build(document), found
+
+
+def examine(text: str | bytes | Source, name: str = "<string>") -> tuple[Document | None, list[Diagnostic]]:
+    """As `analyze`, but with the checked document in place of the hierarchy that `build` makes of it."""
     found: list[Diagnostic] = []
     if isinstance(text, Source):
         source = text
@@ -41,7 +56,7 @@ def analyze(text: str | bytes | Source, name: str = "<string>") -> tuple[Hierarc
     found = sorted([*syntax, *check(document)], key=lambda d: d.primary.span)
     if any(d.is_error for d in found):
         return None, found
-    return build(document), found
+    return document, found
 
 
 def find(name: str | os.PathLike[str]) -> Path:
@@ -60,7 +75,7 @@ def find(name: str | os.PathLike[str]) -> Path:
     return path
 
 
-def load(file: str | os.PathLike[str]) -> Hierarchy:
+def load(file: str | os.PathLike[str]) -> "Hierarchy":
     """Load a hierarchy.
 
     Args:

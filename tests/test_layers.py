@@ -20,7 +20,7 @@ def test_a_module_imports_only_from_the_layers_below_it():
     [
         (
             ["validate", "helen"],
-            {"torch", "numpy", "networkx", "rich.console", "graphviz", "PIL", "matplotlib"},
+            {"torch", "numpy", "networkx", "pydantic", "rich.console", "graphviz", "PIL", "matplotlib"},
         ),
         (["render", "helen"], {"torch", "networkx", "PIL", "matplotlib"}),
         (["show", "helen"], {"torch", "networkx", "graphviz", "PIL", "matplotlib"}),

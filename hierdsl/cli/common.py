@@ -3,15 +3,17 @@
 import os
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from hierdsl.diagnostics import Diagnostic
 from hierdsl.diagnostics.full import render_full
 from hierdsl.loading import analyze, find
-from hierdsl.model import Hierarchy
 from hierdsl.source import printable
+
+if TYPE_CHECKING:
+    from hierdsl.model import Hierarchy
 
 
 class Usage(click.ClickException):
@@ -61,7 +63,7 @@ def show(diagnostics: list[Diagnostic]) -> None:
         click.echo(render_full(diagnostic, color=color) + "\n", err=True, color=color)
 
 
-def load_or_exit(file: str) -> Hierarchy:
+def load_or_exit(file: str) -> "Hierarchy":
     """The hierarchy of a file; its diagnostics on standard error, and the end of the program on errors."""
     hierarchy, diagnostics = analyze(*read(file))
     if hierarchy is None:

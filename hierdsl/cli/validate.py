@@ -5,8 +5,9 @@ import sys
 import click
 
 from hierdsl.cli.common import Usage, plural, read, show
-from hierdsl.loading import analyze
-from hierdsl.model import Hierarchy
+from hierdsl.loading import examine
+from hierdsl.scope import Scope
+from hierdsl.syntax import Document, IdRange
 
 
 @click.command(
@@ -31,32 +32,45 @@ def command(files: tuple[str, ...]) -> None:
             error.show()
             code = 2
             continue
-        hierarchy, diagnostics = analyze(data, name)
+        document, diagnostics = examine(data, name)
         show(diagnostics)
         errors = sum(d.is_error for d in diagnostics)
         warnings = len(diagnostics) - errors
-        if hierarchy is None:
+        if document is None:
             code = max(code, 1)
             click.echo(f"{name}: {plural(errors, 'error')}, {plural(warnings, 'warning')}")
         else:
             click.echo(
-                f"{name}: ok, {summary(hierarchy)}" + (f", {plural(warnings, 'warning')}" if warnings else "")
+                f"{name}: ok, {summary(document)}" + (f", {plural(warnings, 'warning')}" if warnings else "")
             )
     sys.exit(code)
 
 
-def summary(hierarchy: Hierarchy) -> str:
-    """Counts of a hierarchy in a line."""
-    default = hierarchy.label_maps.get("")
-    ids = sum(node is not None for node in default.ids.values()) if default else 0
-    ignored = len(default.ids) - ids if default else 0
+def summary(document: Document) -> str:
+    """Counts of a document without errors in a line; from its declarations, since building a model takes time."""
+    scope = Scope(document)
+    alive = [position for position, ignored in enumerate(scope.ignored) if not ignored]
+    parents = {node.parent for node in scope.nodes}
+    inner = sum(position in parents for position in alive)
+    ids: set[int] = set()
+    ignored_ids: set[int] = set()
+    for node, ignored in zip(scope.nodes, scope.ignored, strict=True):
+        (ignored_ids if ignored else ids).update(*map(_each, node.ids))
+    for labels in document.labels:
+        for entry in labels.entries if labels.name is None else ():
+            ignored = entry.target.is_ignore or scope.ignored[scope.resolve(entry.target)[0]]
+            (ignored_ids if ignored else ids).update(*map(_each, entry.ids or ()))
     parts = [
-        plural(len(hierarchy.leaves), "class"),
-        plural(len(hierarchy.inner_nodes), "inner node"),
-        plural(len(hierarchy.levels), "level"),
-        plural(ids, "id") + (f" (+ {ignored:,} ignored)" if ignored else ""),
+        plural(len(alive) - inner, "class"),
+        plural(inner, "inner node"),
+        plural(max(scope.nodes[position].depth for position in alive), "level"),
+        plural(len(ids), "id") + (f" (+ {len(ignored_ids):,} ignored)" if ignored_ids else ""),
     ]
-    named = [name for name in hierarchy.label_maps if name]
+    named = [labels.name.text for labels in document.labels if labels.name]
     if named:
         parts.append(f"label maps: {', '.join(named)}")
     return ", ".join(parts)
+
+
+def _each(ids: IdRange) -> range:
+    return range(ids.first, ids.last + 1)

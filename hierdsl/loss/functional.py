@@ -153,15 +153,10 @@ def _level_loss(
     label_smoothing: float,
 ) -> Tensor:
     """The loss of one level: a scalar, or one value a pixel."""
-    leaf_to_group = tables.group[level, : tables.num_leaves]
-    num_groups = tables.num_groups[level]
-    # where every leaf is its own group, the groups are the leaves, perhaps in another order
-    one_each = num_groups == tables.num_leaves
-    log_probs = (
-        leaf_log_probs.index_select(1, leaf_to_group.argsort())
-        if one_each
-        else group_logsumexp(leaf_log_probs, leaf_to_group, num_groups)
-    )
+    log_probs = leaf_log_probs
+    if not tables.one_each[level]:
+        leaf_to_group = tables.group[level, : tables.num_leaves]
+        log_probs = group_logsumexp(leaf_log_probs, leaf_to_group, tables.num_groups[level])
     group = tables.group[level][node]
     counts = valid & (group >= 0)
     group = torch.where(counts, group, 0)
@@ -169,9 +164,7 @@ def _level_loss(
     if pixel_weights is not None:
         loss = loss * pixel_weights
     if label_smoothing > 0:
-        group_weights = (
-            None if leaf_weights is None else _group_weights(leaf_to_group, leaf_weights, num_groups)
-        )
+        group_weights = None if leaf_weights is None else _group_weights(tables, level, leaf_weights)
         loss = (1 - label_smoothing) * loss + label_smoothing * _even(log_probs, group_weights)
     # `where` and not a product: 0 * inf is not 0, and an ignored pixel must have no gradient at all
     loss = torch.where(counts, loss, 0.0)
@@ -193,10 +186,11 @@ def _even(log_probs: Tensor, group_weights: Tensor | None) -> Tensor:
     return -(log_probs * group_weights.to(log_probs).view(shape)).mean(1)
 
 
-def _group_weights(leaf_to_group: Tensor, leaf_weights: Tensor, num_groups: int) -> Tensor:
-    """Mean weight of the leaves of each group."""
-    sums = leaf_weights.new_zeros(num_groups).index_add(0, leaf_to_group, leaf_weights)
-    return sums / torch.bincount(leaf_to_group, minlength=num_groups)
+def _group_weights(tables: LossTables, level: int, leaf_weights: Tensor) -> Tensor:
+    """Mean weight of the leaves of each group of a level."""
+    leaf_to_group = tables.group[level, : tables.num_leaves]
+    sums = leaf_weights.new_zeros(tables.num_groups[level]).index_add(0, leaf_to_group, leaf_weights)
+    return sums / tables.group_sizes[level]
 
 
 def _node_weights(tables: LossTables, leaf_weights: Tensor) -> Tensor:
@@ -207,7 +201,7 @@ def _node_weights(tables: LossTables, leaf_weights: Tensor) -> Tensor:
     weights = leaf_weights.new_zeros(tables.num_nodes)
     for level in range(tables.num_levels):
         group = tables.group[level]
-        means = _group_weights(group[: tables.num_leaves], leaf_weights, tables.num_groups[level])
+        means = _group_weights(tables, level, leaf_weights)
         weights = torch.where(group >= 0, means[group.clamp(min=0)], weights)
     return torch.cat([leaf_weights, weights[tables.num_leaves :]])
 

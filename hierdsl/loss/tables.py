@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,6 +17,8 @@ class LossTables:
     Attributes:
         group: Level maps, (D, V) int64, -1 for an inner node above the cut.
         num_groups: Groups of each level.
+        group_sizes: Leaves of each group of each level, float64.
+        one_each: For each level whether group g is leaf g, and nothing else.
         level_weights: (D,) float64.
         leaf_weights: (C,) float64.
         uniform: Whether all leaf weights are 1, so that weighting can be left out.
@@ -23,6 +26,8 @@ class LossTables:
 
     group: Tensor
     num_groups: tuple[int, ...]
+    group_sizes: tuple[Tensor, ...]
+    one_each: tuple[bool, ...]
     level_weights: Tensor
     leaf_weights: Tensor
     uniform: bool
@@ -46,9 +51,12 @@ class LossTables:
 @lru_cache(maxsize=64)
 def tables_on(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
     """The tables on a device, copied there once."""
+    leaves = compiled.group[:, : compiled.num_leaves]
     return LossTables(
         group=torch.tensor(compiled.group, device=device),
         num_groups=tuple(compiled.num_groups.tolist()),
+        group_sizes=tuple(torch.tensor(np.bincount(level), device=device).double() for level in leaves),
+        one_each=tuple(np.array_equal(level, np.arange(compiled.num_leaves)) for level in leaves),
         level_weights=torch.tensor(compiled.level_weights, device=device),
         leaf_weights=torch.tensor(compiled.leaf_weights, device=device),
         uniform=bool((compiled.leaf_weights == 1).all()),

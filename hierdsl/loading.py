@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from hierdsl.check import check
 from hierdsl.diagnostics import Diagnostic, HierError
 from hierdsl.resources import bundled_hierarchies
+from hierdsl.scope import Scope
 from hierdsl.source import Source
-from hierdsl.syntax import Document, decode, parse
+from hierdsl.syntax import decode, parse
 
 if TYPE_CHECKING:
     from hierdsl.model import Hierarchy
@@ -34,15 +35,15 @@ def analyze(
         >>> [hierarchy.path(leaf) for leaf in hierarchy.leaves], diagnostics
         (['sky', 'road'], [])
     """
-    document, found = examine(text, name)
-    if document is None:
+    scope, found = examine(text, name)
+    if scope is None:
         return None, found
     from hierdsl.model import build  # noqa: PLC0415 - pydantic, which only checking a file has no use for
 
-    return build(document), found
+    return build(scope), found
 
 
-def examine(text: str | bytes | Source, name: str = "<string>") -> tuple[Document | None, list[Diagnostic]]:
+def examine(text: str | bytes | Source, name: str = "<string>") -> tuple[Scope | None, list[Diagnostic]]:
     """As `analyze`, but with the checked document in place of the hierarchy that `build` makes of it."""
     found: list[Diagnostic] = []
     if isinstance(text, Source):
@@ -53,10 +54,11 @@ def examine(text: str | bytes | Source, name: str = "<string>") -> tuple[Documen
     if found:
         return None, found
     document, syntax = parse(source)
-    found = sorted([*syntax, *check(document)], key=lambda d: d.primary.span)
+    scope = Scope(document)
+    found = sorted([*syntax, *check(scope)], key=lambda d: d.primary.span)
     if any(d.is_error for d in found):
         return None, found
-    return document, found
+    return scope, found
 
 
 def find(name: str | os.PathLike[str]) -> Path:

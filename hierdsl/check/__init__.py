@@ -34,10 +34,9 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def check(document: Document) -> list[Diagnostic]:
-    """All violations of the rules, in file order."""
-    scope = Scope(document)
-    found = chain.from_iterable(rule(document, scope) for rule in RULES)
+def check(scope: Scope) -> list[Diagnostic]:
+    """All violations of the rules by a document, in file order."""
+    found = chain.from_iterable(rule(scope.document, scope) for rule in RULES)
     return sorted(found, key=lambda d: d.primary.span)
 
 

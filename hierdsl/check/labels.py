@@ -2,11 +2,10 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from hierdsl.diagnostics import Annotation, Diagnostic
-from hierdsl.scope import Scope
-from hierdsl.syntax import Document, IdRange, LabelsDecl, Reference
+from hierdsl.scope import Scope, Use
+from hierdsl.syntax import Document, LabelsDecl, Reference
 
 MAX_ID = 65535
 _MANY = 50
@@ -105,47 +104,18 @@ def ids_are_in_range(document: Document, scope: Scope) -> Iterator[Diagnostic]:
                 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Use:
-    """One listed range of ids and what it means: the position of a node, or -1 for ignored."""
-
-    ids: IdRange
-    node: int
-
-
-def _uses(labels: LabelsDecl | None, scope: Scope, *, default: bool) -> Iterator[_Use]:
-    """The listed ids of one map in file order; the ids of the tree's own lines belong to the default map."""
-    if default:
-        for position, node in enumerate(scope.nodes):
-            for ids in node.ids:
-                yield _Use(ids, position)
-    for entry in labels.entries if labels else ():
-        target = -1
-        if not entry.target.is_ignore:
-            found = scope.resolve(entry.target)
-            if len(found) != 1:
-                continue
-            target = found[0]
-        for ids in entry.ids or ():
-            yield _Use(ids, target)
-
-
 def ids_mean_one_node(document: Document, scope: Scope) -> Iterator[Diagnostic]:
     """H301, W302: in one map an id means one thing, and is listed once.
 
     Sorted ranges, so that the cost does not grow with the width of a range.
     """
-    for labels in (None, *document.labels):
-        default = labels is None
-        if labels is not None and labels.name is None:
-            continue  # joined with the ids of the tree
-        unnamed = next((m for m in document.labels if m.name is None), None) if default else labels
-        uses = sorted(_uses(unnamed, scope, default=default), key=lambda use: use.ids.span)
+    for labels in (None, *(labels for labels in document.labels if labels.name)):
+        uses = sorted(scope.uses(labels), key=lambda use: use.ids.span)
         yield from _collisions(document, scope, uses)
 
 
-def _collisions(document: Document, scope: Scope, uses: list[_Use]) -> Iterator[Diagnostic]:
-    taken: list[tuple[int, int, _Use]] = []  # disjoint, sorted by first id
+def _collisions(document: Document, scope: Scope, uses: list[Use]) -> Iterator[Diagnostic]:
+    taken: list[tuple[int, int, Use]] = []  # disjoint, sorted by first id
     for use in uses:
         first, last = use.ids.first, use.ids.last
         if first > last or last > MAX_ID:
@@ -163,7 +133,7 @@ def _collisions(document: Document, scope: Scope, uses: list[_Use]) -> Iterator[
         yield _collision(document, scope, hit, use, shared)
 
 
-def _collision(document: Document, scope: Scope, old: _Use, new: _Use, shared: tuple[int, int]) -> Diagnostic:
+def _collision(document: Document, scope: Scope, old: Use, new: Use, shared: tuple[int, int]) -> Diagnostic:
     ids = f"id {shared[0]}" if shared[0] == shared[1] else f"ids {shared[0]}..{shared[1]}"
     verb = "is" if shared[0] == shared[1] else "are"
     before = Annotation(document.source, old.ids.span, "first here")
@@ -189,16 +159,14 @@ def _collision(document: Document, scope: Scope, old: _Use, new: _Use, shared: t
 
 def classes_have_an_id(document: Document, scope: Scope) -> Iterator[Diagnostic]:
     """W301: if there is a default label map, every class has an id in it."""
-    unnamed = next((m for m in document.labels if m.name is None), None)
-    uses = list(_uses(unnamed, scope, default=True))
+    uses = list(scope.uses(None))
     if not document.complete or not any(use.node >= 0 for use in uses):
         return
     labelled = {use.node for use in uses}
-    parents = {node.parent for node in scope.nodes}
     first: dict[tuple[int, str], int] = {}
     for position, node in enumerate(scope.nodes):
         is_twin = first.setdefault((node.parent, node.name.text), position) != position
-        if position in parents or scope.ignored[position] or position in labelled or is_twin:
+        if position in scope.parents or scope.ignored[position] or position in labelled or is_twin:
             continue
         yield Diagnostic(
             "W301",

@@ -10,7 +10,6 @@ from hierdsl.syntax import Document, Reference
 
 def mirror_pairs_exchange_classes(document: Document, scope: Scope) -> Iterator[Diagnostic]:
     """H208 to H211: a pair names two different classes, and a class is in one pair at most."""
-    parents = {node.parent for node in scope.nodes}
     seen: dict[int, Reference] = {}
     for pair in document.mirror.pairs if document.mirror else ():
         for reference in (pair.left, pair.right):
@@ -21,11 +20,11 @@ def mirror_pairs_exchange_classes(document: Document, scope: Scope) -> Iterator[
             position = found[0]
             place = Annotation(document.source, reference.span)
             name = scope.nodes[position].name.text
-            if position in parents or scope.ignored[position]:
-                what = "is no class: it has classes below it" if position in parents else "is ignored"
+            if position in scope.parents or scope.ignored[position]:
+                what = "is no class: it has classes below it" if position in scope.parents else "is ignored"
                 mend = (
                     "pair its classes instead, one line for each"
-                    if position in parents
+                    if position in scope.parents
                     else "remove this line"
                 )
                 yield Diagnostic("H210", f"'{name}' {what}", place, help=mend)

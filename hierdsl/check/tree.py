@@ -17,7 +17,6 @@ def _name(document: Document, node: NodeDecl, label: str = "") -> Annotation:
 def siblings_have_different_names(document: Document, scope: Scope) -> Iterator[Diagnostic]:
     """H203: siblings have different names."""
     first: dict[tuple[int, str], NodeDecl] = {}
-    parents = {node.parent for node in scope.nodes}
     for position, node in enumerate(scope.nodes):
         twin = first.setdefault((node.parent, node.name.text), node)
         if twin is node:
@@ -27,7 +26,7 @@ def siblings_have_different_names(document: Document, scope: Scope) -> Iterator[
             if node.parent >= 0
             else "at the top"
         )
-        inner = position in parents
+        inner = position in scope.parents
         mend = "rename one"
         if inner:
             mend += ", or move these children under the first one"
@@ -53,12 +52,11 @@ def nodes_keep_a_class(document: Document, scope: Scope) -> Iterator[Diagnostic]
     """H207: a node that is no ignored one has a class below it."""
     if not document.complete:
         return
-    parents = {node.parent for node in scope.nodes}
     alive = [False] * len(scope.nodes)
     ignored = scope.ignored
     for position in reversed(range(len(scope.nodes))):  # children before their parents
         node = scope.nodes[position]
-        alive[position] |= position not in parents and not ignored[position]
+        alive[position] |= position not in scope.parents and not ignored[position]
         if alive[position] and node.parent >= 0:
             alive[node.parent] = True
     if scope.nodes and not any(alive) and document.tree:
@@ -101,12 +99,11 @@ def inner_nodes_have_siblings_below(document: Document, scope: Scope) -> Iterato
 
 def classes_have_different_colors(document: Document, scope: Scope) -> Iterator[Diagnostic]:
     """W202: two classes of one colour cannot be told apart in a picture."""
-    parents = {node.parent for node in scope.nodes}
     ignored = scope.ignored
     first: dict[tuple[int, int, int], NodeDecl] = {}
     for position, node in enumerate(scope.nodes):
         color = read(node.attributes, NODE_ATTRIBUTES).get("color") if node.attributes else None
-        if color is None or position in parents or ignored[position]:
+        if color is None or position in scope.parents or ignored[position]:
             continue
         twin = first.setdefault(color, node)
         if twin is not node:

@@ -5,13 +5,13 @@ from typing import Any
 
 from hierdsl.model.hierarchy import Hierarchy, LabelMap, Level, Node
 from hierdsl.scope import Scope
-from hierdsl.syntax import Document, LabelsDecl, NodeDecl
+from hierdsl.syntax import LabelsDecl, NodeDecl
 from hierdsl.syntax.attributes import LEVEL_ATTRIBUTES, META, NODE_ATTRIBUTES, read
 
 
-def build(document: Document) -> Hierarchy:
+def build(scope: Scope) -> Hierarchy:
     """The hierarchy of a document in which the checks found no error."""
-    scope = Scope(document)
+    document = scope.document
     header = document.header
     fields: dict[str, list[str]] = {}
     for field in header.fields if header else ():
@@ -21,9 +21,9 @@ def build(document: Document) -> Hierarchy:
         title=(header.title if header else None) or "",
         sources=tuple(fields.get("source", ())),
         **{key: fields[key][0] for key in ("license", "version", "doc") if key in fields},
-        levels=_levels(document, scope),
+        levels=_levels(scope),
         nodes=tuple(_node(node) for node in scope.nodes),
-        label_maps=_label_maps(document, scope),
+        label_maps=_label_maps(scope),
         mirror=tuple(
             (scope.resolve(pair.left)[0], scope.resolve(pair.right)[0])
             for pair in (document.mirror.pairs if document.mirror else ())
@@ -44,44 +44,35 @@ def _node(decl: NodeDecl) -> Node:
     )
 
 
-def _levels(document: Document, scope: Scope) -> tuple[Level, ...]:
-    if document.levels is None:
+def _levels(scope: Scope) -> tuple[Level, ...]:
+    if scope.document.levels is None:
         depth = max(n.depth for n, ignored in zip(scope.nodes, scope.ignored, strict=True) if not ignored)
         return tuple(Level(name=f"level{i}") for i in range(depth))
     levels = []
-    for decl in document.levels.levels:
+    for decl in scope.document.levels.levels:
         values = read(decl.attributes, LEVEL_ATTRIBUTES)
         levels.append(Level(name=decl.name.text, weight=values.get("weight", 1.0), doc=values.get("doc", "")))
     return tuple(levels)
 
 
-def _label_maps(document: Document, scope: Scope) -> dict[str, LabelMap]:
-    """The default map first: the ids of the tree's own lines joined by the `labels` without a name."""
-    declared: dict[str, LabelsDecl] = {(m.name.text if m.name else ""): m for m in document.labels}
+def _label_maps(scope: Scope) -> dict[str, LabelMap]:
+    """The default map first, if there is one."""
     maps: dict[str, LabelMap] = {}
-    tree_ids: dict[int, int | None] = {}
-    for position, node in enumerate(scope.nodes):
-        for ids in node.ids:
-            for raw in range(ids.first, ids.last + 1):
-                tree_ids.setdefault(raw, None if scope.ignored[position] else position)
-    if tree_ids or "" in declared:
-        maps[""] = _label_map(declared.get(""), scope, tree_ids)
-    for name, labels in declared.items():
-        if name:
-            maps[name] = _label_map(labels, scope, {})
+    if scope.default_labels or any(node.ids for node in scope.nodes):
+        maps[""] = _label_map(scope, None)
+    for labels in scope.document.labels:
+        if labels.name:
+            maps[labels.name.text] = _label_map(scope, labels)
     return maps
 
 
-def _label_map(labels: LabelsDecl | None, scope: Scope, ids: dict[int, int | None]) -> LabelMap:
-    unlisted: Any = "error"
-    for entry in labels.entries if labels else ():
-        if entry.ids is None:
-            unlisted = "ignore"
-            continue
-        target = None if entry.target.is_ignore else scope.resolve(entry.target)[0]
-        if target is not None and scope.ignored[target]:
-            target = None
-        for item in entry.ids:
-            for raw in range(item.first, item.last + 1):
-                ids.setdefault(raw, target)
-    return LabelMap(ids=ids, unlisted=unlisted)
+def _label_map(scope: Scope, labels: LabelsDecl | None) -> LabelMap:
+    """A label map, the default one for None. An ignored node's ids are ignored."""
+    ids: dict[int, int | None] = {}
+    for use in scope.uses(labels):
+        target = None if use.node < 0 or scope.ignored[use.node] else use.node
+        for raw in range(use.ids.first, use.ids.last + 1):
+            ids.setdefault(raw, target)
+    declared = labels or scope.default_labels
+    has_star = declared is not None and any(entry.ids is None for entry in declared.entries)
+    return LabelMap(ids=ids, unlisted="ignore" if has_star else "error")

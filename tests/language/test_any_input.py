@@ -6,6 +6,7 @@ from hierdsl import Hierarchy, analyze, compile_hierarchy
 from hierdsl.check import check
 from hierdsl.diagnostics.full import render_full
 from hierdsl.model import build
+from hierdsl.scope import Scope
 from hierdsl.source import Source
 from hierdsl.syntax import parse
 
@@ -60,8 +61,8 @@ def test_a_file_with_broken_bytes_gives_one_diagnostic(data, draws):
 @given(any_text | valid_texts())
 def test_what_check_passes_can_be_built(text):
     document, syntax = parse(Source("file.hier", text))
-    if not any(d.is_error for d in [*syntax, *check(document)]):
-        assert build(document).leaves
+    if not any(d.is_error for d in [*syntax, *check(Scope(document))]):
+        assert build(Scope(document)).leaves
 
 
 @settings(max_examples=80)

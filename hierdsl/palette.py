@@ -9,7 +9,7 @@ without a colour above leaves that have one takes their mean.
 import numpy as np
 from numpy.typing import NDArray
 
-from hierdsl.model import ROOT, Hierarchy
+from hierdsl.model import Hierarchy
 
 _HUE_START = 25.0  # degrees: the first subtree is red
 _GAP = 0.25  # share of a hue range left out between siblings, so that subtrees stay apart
@@ -39,14 +39,8 @@ IGNORED = (128, 128, 128)
 def palette(hierarchy: Hierarchy) -> NDArray[np.uint8]:
     """A colour for each node of a hierarchy, ignored ones grey: sRGB, shape (len(nodes), 3)."""
     nodes = hierarchy.nodes
-    leaf_counts = [0] * len(nodes)
-    for leaf in hierarchy.leaves:
-        leaf_counts[leaf] = 1
-    for position in reversed(range(len(nodes))):
-        if nodes[position].parent != ROOT:
-            leaf_counts[nodes[position].parent] += leaf_counts[position]
     written = [None if off else n.color for n, off in zip(nodes, hierarchy.ignored, strict=True)]
-    colors = _derive([node.parent for node in nodes], leaf_counts, written)
+    colors = _derive([node.parent for node in nodes], hierarchy.leaf_counts, written)
     colors[hierarchy.ignored] = IGNORED
     return colors
 

@@ -30,9 +30,10 @@ def command(file: str, level: str | None, as_json: bool) -> None:
 
     compiled = compile_hierarchy(hierarchy)
     names = compiled.level_names
-    if level is not None and level not in names:
-        raise Usage(f"there is no level '{level}'; the levels are: {', '.join(names)}")
-    chosen = [i for i, name in enumerate(names) if level in (None, name)]
+    try:
+        chosen = range(len(names)) if level is None else [hierarchy.level_index(level)]
+    except ValueError as error:
+        raise Usage(str(error)) from None
     groups: dict[int, list[list[int]]] = {}
     for i in chosen:
         groups[i] = [[] for _ in range(compiled.num_groups[i])]

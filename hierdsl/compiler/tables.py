@@ -99,10 +99,10 @@ class CompiledHierarchy:
     def group_nodes(self) -> tuple[NDArray[np.int64], ...]:
         """For each level the node index of each of its groups."""
         nodes = []
+        # the node that a group is, is the one of least depth in it: write the deepest first
+        order = np.argsort(-self.depth, kind="stable")
         for level, count in enumerate(self.num_groups.tolist()):
             of_level = np.full(count, -1, dtype=np.int64)
-            # the node that a group is, is the one of least depth in it: write the deepest first
-            order = np.argsort(-self.depth, kind="stable")
             member = order[self.group[level, order] >= 0]
             of_level[self.group[level, member]] = member
             nodes.append(of_level)

@@ -175,6 +175,37 @@ class Hierarchy(_Frozen):
         """Nodes with children that are not ignored, depth first."""
         return [p for p, below in enumerate(self.children) if below and not self.ignored[p]]
 
+    @cached_property
+    def leaf_counts(self) -> list[int]:
+        """Classes at or below each node; 0 for an ignored one."""
+        counts = [0] * len(self.nodes)
+        for leaf in self.leaves:
+            counts[leaf] = 1
+        for position in reversed(range(len(self.nodes))):  # children before their parents
+            if self.nodes[position].parent != ROOT:
+                counts[self.nodes[position].parent] += counts[position]
+        return counts
+
+    def level_index(self, name: str) -> int:
+        """The index of a level, 0 coarsest.
+
+        Raises:
+            ValueError: There is no such level; the message names those there are.
+        """
+        names = [level.name for level in self.levels]
+        if name not in names:
+            raise ValueError(f"there is no level '{name}'; the levels are: {', '.join(names)}")
+        return names.index(name)
+
+    def cut(self, level: int) -> list[int]:
+        """The nodes of a level: those of its depth, and the leaves above it."""
+        leaves = set(self.leaves)
+        return [
+            position
+            for position, depth in enumerate(self.depths)
+            if not self.ignored[position] and (depth == level + 1 or (depth <= level and position in leaves))
+        ]
+
     def path(self, position: int) -> str:
         """The names from the top node down to this one, joined by `/`."""
         parts = []

@@ -13,7 +13,7 @@ import graphviz
 
 from hierdsl.model import ROOT, Hierarchy
 from hierdsl.palette import palette
-from hierdsl.render.text import depth_of_level, groups_at, ids_by_node
+from hierdsl.render.text import deepest_drawn, ids_by_node
 from hierdsl.source import printable
 
 Orientation = Literal["down", "right"]
@@ -36,7 +36,7 @@ def to_dot(
     Raises:
         ValueError: There is no such level.
     """
-    deepest = depth_of_level(hierarchy, level)
+    deepest = deepest_drawn(hierarchy, level)
     drawn = [
         below if hierarchy.depths[position] < deepest else []
         for position, below in enumerate(hierarchy.children)
@@ -82,7 +82,7 @@ def to_dot(
 
 def _title(hierarchy: Hierarchy) -> str:
     levels = " › ".join(
-        f"{_text(level.name)} {len(groups_at(hierarchy, i))}" for i, level in enumerate(hierarchy.levels)
+        f"{_text(level.name)} {len(hierarchy.cut(i))}" for i, level in enumerate(hierarchy.levels)
     )
     title = _text(hierarchy.title or hierarchy.name)
     return (

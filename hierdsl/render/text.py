@@ -20,7 +20,7 @@ def to_text(hierarchy: Hierarchy, *, level: str | None = None) -> Tree:
     Raises:
         ValueError: There is no such level.
     """
-    deepest = depth_of_level(hierarchy, level)
+    deepest = deepest_drawn(hierarchy, level)
     colors = palette(hierarchy)
     ids = ids_by_node(hierarchy)
     head = Text(printable(hierarchy.name), style="bold")
@@ -43,23 +43,18 @@ def to_text(hierarchy: Hierarchy, *, level: str | None = None) -> Tree:
         if off and (node.parent == ROOT or not hierarchy.ignored[node.parent]):
             label.append("  ignored", style="dim")
         elif inner and depth == deepest and not off:
-            label.append(f"  {_leaves_below(hierarchy, position)} classes", style="dim")
+            label.append(f"  {hierarchy.leaf_counts[position]} classes", style="dim")
         drawn[position] = drawn[node.parent].add(label)
     return root
 
 
-def depth_of_level(hierarchy: Hierarchy, level: str | None) -> int:
-    """The depth of the deepest nodes that the cut at a level holds; of the finest level for None.
+def deepest_drawn(hierarchy: Hierarchy, level: str | None) -> int:
+    """The depth of the deepest nodes of a level; of the whole tree for None.
 
     Raises:
-        ValueError: There is no such level; the message names those there are.
+        ValueError: There is no such level.
     """
-    names = [entry.name for entry in hierarchy.levels]
-    if level is None:
-        return max(hierarchy.depths)
-    if level not in names:
-        raise ValueError(f"there is no level '{level}'; the levels are: {', '.join(names)}")
-    return names.index(level) + 1
+    return max(hierarchy.depths) if level is None else hierarchy.level_index(level) + 1
 
 
 def ids_by_node(hierarchy: Hierarchy) -> dict[int, str]:
@@ -86,32 +81,13 @@ def ranges(ids: Sequence[int]) -> str:
     return ", ".join(parts)
 
 
-def groups_at(hierarchy: Hierarchy, level: int) -> list[int]:
-    """Positions of the nodes of the cut at a level: those of its depth, and the leaves above it."""
-    leaves = set(hierarchy.leaves)
-    return [
-        position
-        for position, depth in enumerate(hierarchy.depths)
-        if not hierarchy.ignored[position] and (depth == level + 1 or (depth <= level and position in leaves))
-    ]
-
-
-def _leaves_below(hierarchy: Hierarchy, position: int) -> int:
-    stack, count = [position], 0
-    while stack:
-        current = stack.pop()
-        stack += hierarchy.children[current]
-        count += not hierarchy.children[current] and not hierarchy.ignored[current]
-    return count
-
-
 def _levels(hierarchy: Hierarchy) -> Text:
     line = Text()
     for i, level in enumerate(hierarchy.levels):
         if i:
             line.append(" › ", style="dim")
         line.append(printable(level.name), style="italic")
-        line.append(f" {len(groups_at(hierarchy, i))}", style="dim")
+        line.append(f" {len(hierarchy.cut(i))}", style="dim")
         if level.weight != 1:
             line.append(f" ×{level.weight:g}", style="dim")
     return line

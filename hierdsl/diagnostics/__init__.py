@@ -5,7 +5,7 @@ A phase returns its value and a list of `Diagnostic`; it never prints. Rendering
 """
 
 from hierdsl.diagnostics.codes import CODES, Code, Severity
-from hierdsl.diagnostics.model import Annotation, Diagnostic, HierError
+from hierdsl.diagnostics.model import Annotation, Diagnostic, Edit, HierError
 from hierdsl.diagnostics.suggest import nearest
 
-__all__ = ["CODES", "Annotation", "Code", "Diagnostic", "HierError", "Severity", "nearest"]
+__all__ = ["CODES", "Annotation", "Code", "Diagnostic", "Edit", "HierError", "Severity", "nearest"]

@@ -17,6 +17,15 @@ class Annotation:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """Replace the text of a span by another: what a program does to follow a help."""
+
+    source: Source
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One mistake, in one sentence, with its place and where there is one its mend.
 
@@ -27,6 +36,7 @@ class Diagnostic:
         secondary: Other places that belong to it, each with its label.
         notes: Background, one sentence each.
         help: One concrete edit that mends it, or None.
+        edits: That edit for programs, where one can make it without asking; none overlap.
     """
 
     code: str
@@ -35,6 +45,7 @@ class Diagnostic:
     secondary: tuple[Annotation, ...] = ()
     notes: tuple[str, ...] = ()
     help: str | None = field(default=None)
+    edits: tuple[Edit, ...] = ()
 
     @property
     def rule(self) -> Code:

@@ -1,85 +1,161 @@
 """What the names of a document mean: which node a reference names, and what an id of a label map stands for.
 
-A reference is any suffix of a node's path that no other node has. The index is by last name, so a look-up costs
-the number of nodes of that name times the length of the reference. Used by the checks, which report what does
-not resolve, and by the model, which may rely on it.
+The tree is the document's own, or one that `hierdsl.compose` made of several files; then parts of the label maps and
+of the mirror pairs are inherited. Used by the checks, which report what does not resolve, and by the model, which
+may rely on it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from hierdsl.diagnostics import nearest
-from hierdsl.syntax import Document, IdRange, LabelsDecl, NodeDecl, Reference
+from hierdsl.diagnostics import Annotation, nearest
+from hierdsl.id_ranges import Ranges, Use, disjoint
+from hierdsl.syntax import Document, LabelsDecl, LevelDecl, NodeDecl, Reference
 from hierdsl.syntax.attributes import NODE_ATTRIBUTES, read
 
+MAX_ID = 65535
 BARE = frozenset("_.-")
-_MAX_COMPARISONS = 200_000
+MAX_COMPARISONS = 200_000
 """Names compared with misspelt ones, in all: some 3 seconds, however many references a file has wrong."""
 
 
-class Use(NamedTuple):
-    """A listed range of ids and what it stands for: the position of a node, or -1 for ignored pixels."""
+@dataclass(slots=True)
+class MapScope:
+    """A label map: its uses in file order, inherited ones first, and what it says of values that it does not list."""
 
-    ids: IdRange
+    name: str
+    uses: list[Use] = field(default_factory=list)
+    has_star: bool = False
+    tolerance: float | None = None
+    _ranges: Ranges | None = None
+
+    @property
+    def is_color(self) -> bool:
+        """Whether it holds colours; its first value decides."""
+        return bool(self.uses) and self.uses[0].ids.is_color
+
+    @property
+    def ranges(self) -> Ranges:
+        """Its ids, each once."""
+        if self._ranges is None:
+            self._ranges = disjoint((use for use in self.uses if use.ids.is_color == self.is_color), MAX_ID)
+        return self._ranges
+
+
+@dataclass(slots=True)
+class Inherited:
+    """What the files behind a composed tree say about its nodes, by position."""
+
+    label_maps: dict[str, MapScope] = field(default_factory=dict)
+    mirror: list[tuple[int, int]] = field(default_factory=list)
+
+
+class Pin(NamedTuple):
+    """A node that names its level: position of the node, index of the level or None where there is none."""
+
     node: int
+    level: int | None
 
 
 class Scope:
     """A document with its nodes by name."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(
+        self,
+        document: Document,
+        nodes: Sequence[NodeDecl] | None = None,
+        levels: tuple[LevelDecl, ...] | None = None,
+        inherited: Inherited | None = None,
+        *,
+        complete: bool = True,
+    ) -> None:
+        """A scope of a document alone; or of what `hierdsl.compose` made of it and the files that it uses.
+
+        Args:
+            document: The file itself.
+            nodes: The nodes of the composed tree, without ids, which are then inherited; the file's own for None.
+            levels: Those of a used file, where the document has none.
+            inherited: Label maps and mirror pairs, of the tree's own lines too.
+            complete: False when a part could not be taken in; rules about what is absent then stay silent.
+        """
         self.document = document
-        self.nodes: tuple[NodeDecl, ...] = document.tree.nodes if document.tree else ()
+        self.complete = complete and document.complete
+        own = document.tree.nodes if document.tree else ()
+        self.nodes: Sequence[NodeDecl] = own if nodes is None else nodes
+        self.levels = document.levels.levels if document.levels else levels
+        self.inherited = inherited or Inherited()
         self._comparisons = 0
-        self._by_name: dict[str, list[int]] = defaultdict(list)
-        for position, node in enumerate(self.nodes):
-            self._by_name[node.name.text].append(position)
+        self._by_suffix: dict[int, dict[object, list[int]]] = {}
+        self._suffixes: list[list[int]] = []
+
+    # Which node is meant
 
     def resolve(self, reference: Reference) -> list[int]:
         """Positions of all nodes that the reference could mean: one if it is good."""
-        candidates = self._by_name.get(reference.parts[-1], [])
-        return [c for c in candidates if self._matches(c, reference)]
+        parts = reference.parts
+        if len(parts) == 1 and not reference.anchored:
+            return self._by_name.get(parts[0], [])
+        found = self._by_name.get(parts[-1], [])
+        if len(found) > 8:  # many nodes of one name: go by longer ends of their paths
+            found = self._index(len(parts)).get(self._key(parts), [])
+        return [position for position in found if self._matches(position, reference)]
 
     @cached_property
-    def parents(self) -> frozenset[int]:
-        """Positions of the nodes that have children; the rest are leaves."""
-        return frozenset(node.parent for node in self.nodes)
+    def _by_name(self) -> dict[str, list[int]]:
+        by_name: dict[str, list[int]] = defaultdict(list)
+        for position, node in enumerate(self.nodes):
+            by_name[node.name.text].append(position)
+        return dict(by_name)
 
     @cached_property
-    def default_labels(self) -> LabelsDecl | None:
-        """The `labels` section without a name: the default map, together with the ids of the tree's own lines."""
-        return next((labels for labels in self.document.labels if labels.name is None), None)
+    def _numbers(self) -> list[dict[tuple[int, str], int]]:
+        """For each length, a number for each end of a path of that length; made as they are asked for."""
+        return []
 
-    def uses(self, labels: LabelsDecl | None) -> Iterator[Use]:
-        """The listed ids of a label map, in file order; of the default map for None.
+    def _index(self, length: int) -> dict[int, list[int]]:
+        """Positions by the number of the end of their path of that length."""
+        while len(self._suffixes) < length:
+            numbers: dict[tuple[int, str], int] = {}
+            above = self._suffixes[-1] if self._suffixes else None
+            of_node = []
+            for node in self.nodes:
+                end = -1 if above is None else above[node.parent] if node.parent >= 0 else -2
+                # a path that is too short has no end of this length
+                key = (end, node.name.text)
+                of_node.append(-2 if end == -2 else numbers.setdefault(key, len(numbers)))
+            self._numbers.append(numbers)
+            self._suffixes.append(of_node)
+        if length not in self._by_suffix:
+            index: dict[object, list[int]] = defaultdict(list)
+            for position, number in enumerate(self._suffixes[length - 1]):
+                index[number].append(position)
+            self._by_suffix[length] = dict(index)
+        return self._by_suffix[length]  # type: ignore[return-value]  # keys are numbers
 
-        A line whose reference does not name one node is left out.
-        """
-        if labels is None:
-            labels = self.default_labels
-            yield from (Use(ids, position) for position, node in enumerate(self.nodes) for ids in node.ids)
-        for entry in labels.entries if labels else ():
-            found = [-1] if entry.target.is_ignore else self.resolve(entry.target)
-            if len(found) == 1:
-                yield from (Use(ids, found[0]) for ids in entry.ids or ())
+    def _key(self, parts: tuple[str, ...]) -> int:
+        number = -1
+        for depth, part in enumerate(parts):
+            number = self._numbers[depth].get((number, part), -3)
+            if number == -3:
+                break
+        return number
 
-    @cached_property
-    def ignored(self) -> list[bool]:
-        """For each node whether it, or one above it, carries the flag `ignore`."""
-        ignored: list[bool] = []
-        for node in self.nodes:
-            own = bool(node.attributes) and "ignore" in read(node.attributes, NODE_ATTRIBUTES)
-            ignored.append(own or (node.parent >= 0 and ignored[node.parent]))
-        return ignored
+    def _matches(self, position: int, reference: Reference) -> bool:
+        for part in reversed(reference.parts):
+            if position < 0 or self.nodes[position].name.text != part:
+                return False
+            position = self.nodes[position].parent
+        return position < 0 or not reference.anchored
 
     def nearest(self, word: str) -> str | None:
         """The name most like a misspelt one, None where none is close or too many were asked for before."""
         # what stands for a line that could not be read has no name
         names = [name for name in self._by_name if not name.startswith("\0")]
         self._comparisons += len(names)
-        return nearest(word, names) if self._comparisons <= _MAX_COMPARISONS else None
+        return nearest(word, names) if self._comparisons <= MAX_COMPARISONS else None
 
     def path(self, position: int) -> str:
         """The full path of a node as a reference would write it, without a leading `/`."""
@@ -89,12 +165,114 @@ class Scope:
             position = self.nodes[position].parent
         return "/".join(reversed(parts))
 
-    def _matches(self, position: int, reference: Reference) -> bool:
-        for part in reversed(reference.parts):
-            if position < 0 or self.nodes[position].name.text != part:
-                return False
-            position = self.nodes[position].parent
-        return position < 0 or not reference.anchored
+    def name(self, position: int, label: str = "") -> Annotation:
+        """A pointer to the name of a node, in whatever file it stands."""
+        node = self.nodes[position]
+        return Annotation(node.source, node.name.span, label)
+
+    # The shape of the tree
+
+    @cached_property
+    def parents(self) -> frozenset[int]:
+        """Positions of the nodes that have children; the rest are leaves."""
+        return frozenset(node.parent for node in self.nodes)
+
+    @cached_property
+    def ignored(self) -> list[bool]:
+        """For each node whether it, or one above it, carries the flag `ignore`."""
+        ignored: list[bool] = []
+        for _, _, attributes, parent, _, _ in self.nodes:
+            own = bool(attributes) and "ignore" in read(attributes, NODE_ATTRIBUTES)
+            ignored.append(own or (parent >= 0 and ignored[parent]))
+        return ignored
+
+    @cached_property
+    def classes(self) -> list[int]:
+        """Positions of the classes: leaves that are not ignored."""
+        parents, ignored = self.parents, self.ignored
+        return [p for p in range(len(self.nodes)) if p not in parents and not ignored[p]]
+
+    @cached_property
+    def pins(self) -> list[Pin]:
+        """The nodes that name their level."""
+        index = {level.name.text: i for i, level in reversed(list(enumerate(self.levels or ())))}
+        pins = []
+        for position, node in enumerate(self.nodes):
+            name = read(node.attributes, NODE_ATTRIBUTES).get("level") if node.attributes else None
+            if name is not None:
+                pins.append(Pin(position, index.get(name)))
+        return pins
+
+    @cached_property
+    def ranks(self) -> list[int]:
+        """For each node the index of its level: the one it is pinned to, else the one below its parent's.
+
+        A pin that is no deeper than the parent, which is an error, counts as none.
+        """
+        pinned = {pin.node: pin.level for pin in self.pins if pin.level is not None}
+        if not pinned:
+            return [node.depth - 1 for node in self.nodes]
+        ranks: list[int] = []
+        for position, node in enumerate(self.nodes):
+            least = ranks[node.parent] + 1 if node.parent >= 0 else 0
+            ranks.append(max(pinned.get(position, least), least))
+        return ranks
+
+    @cached_property
+    def level_count(self) -> int:
+        """The named levels; as many as the deepest class is deep where none are named."""
+        if self.levels is not None:
+            return len(self.levels)
+        return max((n.depth for n, off in zip(self.nodes, self.ignored, strict=True) if not off), default=0)
+
+    # What ids mean
+
+    @cached_property
+    def label_maps(self) -> dict[str, MapScope]:
+        """The label maps by name; the default one is called "" and comes first, if there is one.
+
+        A line whose reference does not name one node is left out.
+        """
+        maps: dict[str, MapScope] = {}
+        own = [Use(ids, p, n.source) for p, n in enumerate(self.nodes) if n.ids for ids in n.ids]
+        if (
+            own
+            or "" in self.inherited.label_maps
+            or any(labels.name is None for labels in self.document.labels)
+        ):
+            maps[""] = MapScope("", own)
+        for name, theirs in self.inherited.label_maps.items():
+            mine = maps.setdefault(name, MapScope(name))
+            mine.uses += theirs.uses
+            mine.has_star, mine.tolerance = theirs.has_star, theirs.tolerance
+        seen: set[str | None] = set()
+        for labels in self.document.labels:
+            name = labels.name.text if labels.name else ""
+            label_map = maps.setdefault(name, MapScope(name))
+            if name in seen and name:  # its name is taken, which is reported
+                continue
+            seen.add(name)
+            label_map.uses += self._uses(labels)
+            label_map.has_star |= any(entry.ids is None for entry in labels.entries)
+            if labels.tolerances:
+                label_map.tolerance = labels.tolerances[0].value
+        return maps
+
+    def _uses(self, labels: LabelsDecl) -> Iterator[Use]:
+        for entry in labels.entries:
+            found = [-1] if entry.target.is_ignore else self.resolve(entry.target)
+            if len(found) == 1:
+                yield from (Use(ids, found[0], self.document.source) for ids in entry.ids or ())
+
+    @cached_property
+    def mirror(self) -> list[tuple[int, int]]:
+        """The pairs that a flip exchanges, by position; what does not resolve is left out."""
+        pairs = list(self.inherited.mirror)
+        for pair in self.document.mirror.pairs if self.document.mirror else ():
+            left, right = self.resolve(pair.left), self.resolve(pair.right)
+            if len(left) == 1 and len(right) == 1:
+                pairs.append((left[0], right[0]))
+        return pairs
 
 
 def quote(name: str) -> str:

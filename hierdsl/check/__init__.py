@@ -10,9 +10,8 @@ from itertools import chain
 from hierdsl.check import attributes, labels, levels, mirror, sections, tree
 from hierdsl.diagnostics import Diagnostic
 from hierdsl.scope import Scope
-from hierdsl.syntax import Document
 
-Rule = Callable[[Document, Scope], Iterator[Diagnostic]]
+Rule = Callable[[Scope], Iterator[Diagnostic]]
 
 RULES: tuple[Rule, ...] = (
     sections.header_fields_are_known,
@@ -25,19 +24,25 @@ RULES: tuple[Rule, ...] = (
     levels.levels_have_different_names,
     levels.levels_are_as_many_as_the_tree_is_deep,
     levels.levels_have_weight,
+    levels.pins_name_a_level,
+    levels.nodes_lie_below_their_parents,
+    levels.classes_have_a_level_left,
+    levels.levels_have_nodes,
     labels.label_maps_have_different_names,
     labels.label_references_name_a_node,
     labels.ids_are_in_range,
+    labels.maps_hold_ids_or_colors,
+    labels.tolerances_fit,
     labels.ids_mean_one_node,
     labels.classes_have_an_id,
+    labels.channels_are_numbered,
     mirror.mirror_pairs_exchange_classes,
 )
 
 
 def check(scope: Scope) -> list[Diagnostic]:
-    """All violations of the rules by a document, in file order."""
-    found = chain.from_iterable(rule(scope.document, scope) for rule in RULES)
-    return sorted(found, key=lambda d: d.primary.span)
+    """All violations of the rules by a document, in no order."""
+    return list(chain.from_iterable(rule(scope) for rule in RULES))
 
 
 __all__ = ["RULES", "check"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from hierdsl.diagnostics import Annotation, Diagnostic, nearest
+from hierdsl.diagnostics import Annotation, Diagnostic, Edit, nearest
 from hierdsl.scope import Scope
 from hierdsl.syntax import AttributeDecl, Document
 from hierdsl.syntax.attributes import LEVEL_ATTRIBUTES, META, NODE_ATTRIBUTES, Reader, reader
@@ -10,14 +10,16 @@ from hierdsl.syntax.attributes import LEVEL_ATTRIBUTES, META, NODE_ATTRIBUTES, R
 _EXAMPLES = {
     "color": '[color="#40c0c0"]',
     "weight": "[weight=0.5]",
+    "level": "[level=genus]",
     "doc": '[doc="what it is"]',
     "ignore": "[ignore]",
 }
 
 
-def attributes_are_known_and_valid(document: Document, scope: Scope) -> Iterator[Diagnostic]:
+def attributes_are_known_and_valid(scope: Scope) -> Iterator[Diagnostic]:
     """H204, H205, H206: an attribute is a known one, given once, with a value of its type and range."""
-    for node in scope.nodes:
+    document = scope.document
+    for node in document.tree.nodes if document.tree else ():
         if node.attributes:
             yield from _check(document, node.attributes, NODE_ATTRIBUTES, "a node")
     for level in document.levels.levels if document.levels else ():
@@ -40,6 +42,7 @@ def _check(
                 Annotation(document.source, attribute.key.span),
                 notes=(f"the attributes of {owner} are: {listed}",),
                 help=f"did you mean '{close}'?" if close else "remove it",
+                edits=(Edit(document.source, attribute.key.span, close),) if close else (),
             )
             continue
         if key in seen:

@@ -5,15 +5,16 @@ from collections.abc import Iterator
 from hierdsl.check.labels import reference_names_a_node
 from hierdsl.diagnostics import Annotation, Diagnostic
 from hierdsl.scope import Scope
-from hierdsl.syntax import Document, Reference
+from hierdsl.syntax import Reference
 
 
-def mirror_pairs_exchange_classes(document: Document, scope: Scope) -> Iterator[Diagnostic]:
+def mirror_pairs_exchange_classes(scope: Scope) -> Iterator[Diagnostic]:
     """H208 to H211: a pair names two different classes, and a class is in one pair at most."""
+    document = scope.document
     seen: dict[int, Reference] = {}
     for pair in document.mirror.pairs if document.mirror else ():
         for reference in (pair.left, pair.right):
-            yield from reference_names_a_node(document, scope, reference)
+            yield from reference_names_a_node(scope, reference)
             found = scope.resolve(reference)
             if len(found) != 1:
                 continue

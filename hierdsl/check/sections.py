@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from hierdsl.diagnostics import Annotation, Diagnostic, nearest
+from hierdsl.diagnostics import Annotation, Diagnostic, Edit, nearest
 from hierdsl.scope import Scope
 from hierdsl.source import Span
-from hierdsl.syntax import Document, FieldDecl
+from hierdsl.syntax import FieldDecl
 
 FIELDS = {
     "source": "where the classes and their ids come from; may stand several times",
@@ -16,9 +16,9 @@ FIELDS = {
 _REPEATABLE = frozenset({"source"})
 
 
-def header_fields_are_known(document: Document, scope: Scope) -> Iterator[Diagnostic]:
+def header_fields_are_known(scope: Scope) -> Iterator[Diagnostic]:
     """H110: the header has known fields only, each once."""
-    del scope
+    document = scope.document
     seen: dict[str, FieldDecl] = {}
     for field in document.header.fields if document.header else ():
         place = Annotation(document.source, field.key.span)
@@ -30,6 +30,9 @@ def header_fields_are_known(document: Document, scope: Scope) -> Iterator[Diagno
                 place,
                 notes=(f"the fields are: {', '.join(FIELDS)}",),
                 help=f"did you mean '{close}'?" if close else "write it as a comment, behind a #",
+                edits=(Edit(document.source, field.key.span, close),)
+                if close
+                else (Edit(document.source, Span(field.key.span.start, field.key.span.start), "# "),),
             )
         elif field.key.text in seen and field.key.text not in _REPEATABLE:
             first = Annotation(document.source, seen[field.key.text].key.span, "first here")
@@ -38,13 +41,19 @@ def header_fields_are_known(document: Document, scope: Scope) -> Iterator[Diagno
         seen.setdefault(field.key.text, field)
 
 
-def tree_has_a_class(document: Document, scope: Scope) -> Iterator[Diagnostic]:
+def tree_has_a_class(scope: Scope) -> Iterator[Diagnostic]:
     """H201: a file has a tree with at least one class."""
-    if scope.nodes or not document.complete:
+    document = scope.document
+    if scope.nodes or not scope.complete:
         return
     if document.tree:
         place = Annotation(document.source, document.tree.keyword, "no line is indented below it")
         yield Diagnostic("H201", "the tree has no class", place, help="write a class below it: car = 1")
+    elif document.uses:
+        place = Annotation(document.source, document.uses[0].keyword)
+        yield Diagnostic(
+            "H201", "nothing is left of the used tree", place, help="drop less of it, or add a section: tree"
+        )
     else:
         end = len(document.source.text)
         yield Diagnostic(

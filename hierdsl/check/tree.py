@@ -6,40 +6,47 @@ from collections.abc import Iterator
 from hierdsl.diagnostics import Annotation, Diagnostic
 from hierdsl.scope import Scope
 from hierdsl.source import Source
-from hierdsl.syntax import Document, IdRange, NodeDecl
+from hierdsl.syntax import IdRange, NodeDecl
 from hierdsl.syntax.attributes import NODE_ATTRIBUTES, read
 
 
-def _name(document: Document, node: NodeDecl, label: str = "") -> Annotation:
-    return Annotation(document.source, node.name.span, label)
+def _name(node: NodeDecl, label: str = "") -> Annotation:
+    return Annotation(node.source, node.name.span, label)
 
 
-def siblings_have_different_names(document: Document, scope: Scope) -> Iterator[Diagnostic]:
+def _written(node: NodeDecl) -> str:
+    return node.source.slice(node.name.span)
+
+
+def siblings_have_different_names(scope: Scope) -> Iterator[Diagnostic]:
     """H203: siblings have different names."""
+    document = scope.document
     first: dict[tuple[int, str], NodeDecl] = {}
     for position, node in enumerate(scope.nodes):
         twin = first.setdefault((node.parent, node.name.text), node)
         if twin is node:
             continue
         where = (
-            f"under the same parent '{document.source.slice(scope.nodes[node.parent].name.span)}'"
+            f"under the same parent '{_written(scope.nodes[node.parent])}'"
             if node.parent >= 0
             else "at the top"
         )
         inner = position in scope.parents
         mend = "rename one"
-        if inner:
+        if twin.source is not node.source:
+            mend += ", or merge them below 'edit'"
+        elif inner:
             mend += ", or move these children under the first one"
         elif twin.ids and node.ids:
             ids = _ids(document.source, (*twin.ids, *node.ids))
-            mend += f", or write both ids on one line: {document.source.slice(node.name.span)} = {ids}"
+            mend += f", or write both ids on one line: {_written(node)} = {ids}"
         else:
             mend += ", or remove it"
         yield Diagnostic(
             "H203",
             f"{'node' if inner else 'class'} '{node.name.text}' is already defined",
-            _name(document, node, f"same name {where}"),
-            secondary=(_name(document, twin, "first defined here"),),
+            _name(node, f"same name {where}"),
+            secondary=(_name(twin, "first defined here"),),
             help=mend,
         )
 
@@ -48,9 +55,10 @@ def _ids(source: Source, ids: tuple[IdRange, ...]) -> str:
     return ", ".join(dict.fromkeys(source.slice(r.span) for r in ids))
 
 
-def nodes_keep_a_class(document: Document, scope: Scope) -> Iterator[Diagnostic]:
+def nodes_keep_a_class(scope: Scope) -> Iterator[Diagnostic]:
     """H207: a node that is no ignored one has a class below it."""
-    if not document.complete:
+    document = scope.document
+    if not scope.complete:
         return
     alive = [False] * len(scope.nodes)
     ignored = scope.ignored
@@ -71,14 +79,14 @@ def nodes_keep_a_class(document: Document, scope: Scope) -> Iterator[Diagnostic]
             yield Diagnostic(
                 "H207",
                 f"every child of '{node.name.text}' is ignored, so it has no class",
-                _name(document, node),
-                help=f"ignore it as a whole: {document.source.slice(node.name.span)} [ignore]",
+                _name(node),
+                help=f"ignore it as a whole: {_written(node)} [ignore]",
             )
 
 
-def inner_nodes_have_siblings_below(document: Document, scope: Scope) -> Iterator[Diagnostic]:
+def inner_nodes_have_siblings_below(scope: Scope) -> Iterator[Diagnostic]:
     """W201: an inner node with one child repeats it at its own level."""
-    if not document.complete:
+    if not scope.complete:
         return
     children: dict[int, list[int]] = defaultdict(list)
     ignored = scope.ignored
@@ -91,13 +99,13 @@ def inner_nodes_have_siblings_below(document: Document, scope: Scope) -> Iterato
             yield Diagnostic(
                 "W201",
                 f"'{node.name.text}' has one child only: both always have the same probability",
-                _name(document, node),
-                secondary=(_name(document, child, "its only child"),),
+                _name(node),
+                secondary=(_name(child, "its only child"),),
                 help=f"leave '{node.name.text}' out, or give it a second child",
             )
 
 
-def classes_have_different_colors(document: Document, scope: Scope) -> Iterator[Diagnostic]:
+def classes_have_different_colors(scope: Scope) -> Iterator[Diagnostic]:
     """W202: two classes of one colour cannot be told apart in a picture."""
     ignored = scope.ignored
     first: dict[tuple[int, int, int], NodeDecl] = {}
@@ -110,7 +118,7 @@ def classes_have_different_colors(document: Document, scope: Scope) -> Iterator[
             yield Diagnostic(
                 "W202",
                 f"'{node.name.text}' has the colour of '{twin.name.text}'",
-                _name(document, node),
-                secondary=(_name(document, twin, "the same colour"),),
+                _name(node),
+                secondary=(_name(twin, "the same colour"),),
                 help="give one of them another colour, or none: a colour is then chosen",
             )

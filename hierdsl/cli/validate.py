@@ -7,6 +7,7 @@ import click
 from hierdsl.cli.common import Usage, plural, read, show
 from hierdsl.loading import examine
 from hierdsl.scope import Scope
+from hierdsl.source import printable
 
 
 @click.command(
@@ -47,20 +48,24 @@ def command(files: tuple[str, ...]) -> None:
 
 def summary(scope: Scope) -> str:
     """Counts of a document without errors in a line; from its declarations, since building a model takes time."""
-    alive = [position for position, ignored in enumerate(scope.ignored) if not ignored]
-    inner = sum(position in scope.parents for position in alive)
-    ids: set[int] = set()
-    ignored_ids: set[int] = set()
-    for use in scope.uses(None):
-        ignored = use.node < 0 or scope.ignored[use.node]
-        (ignored_ids if ignored else ids).update(range(use.ids.first, use.ids.last + 1))
+    classes = len(scope.classes)
+    inner = len(scope.nodes) - sum(scope.ignored) - classes
+    listed = ignored = 0
+    default = scope.label_maps.get("")
+    for first, last, use in default.ranges.pieces if default else ():
+        count = last - first + 1
+        if use.node < 0 or scope.ignored[use.node]:
+            ignored += count
+        else:
+            listed += count
+    kind = "colour" if default and default.is_color else "id"
     parts = [
-        plural(len(alive) - inner, "class"),
+        plural(classes, "class"),
         plural(inner, "inner node"),
-        plural(max(scope.nodes[position].depth for position in alive), "level"),
-        plural(len(ids), "id") + (f" (+ {len(ignored_ids):,} ignored)" if ignored_ids else ""),
+        plural(scope.level_count, "level"),
+        plural(listed, kind) + (f" (+ {ignored:,} ignored)" if ignored else ""),
     ]
-    named = [labels.name.text for labels in scope.document.labels if labels.name]
+    named = [printable(name) for name in scope.label_maps if name]
     if named:
         parts.append(f"label maps: {', '.join(named)}")
     return ", ".join(parts)

@@ -38,7 +38,9 @@ def compile_hierarchy(hierarchy: Hierarchy) -> CompiledHierarchy:
     for left, right in hierarchy.mirror:
         mirror[index_of[left]], mirror[index_of[right]] = index_of[right], index_of[left]
 
-    group = _group(depth[kept], is_leaf[kept], len(hierarchy.levels))
+    ranks = np.array(hierarchy.ranks)
+    above = np.array([hierarchy.rank_above(position) for position in range(len(ranks))])
+    group = _group(ranks[kept], above[kept], is_leaf[kept], len(hierarchy.levels))
     to_kept = np.searchsorted(kept, order)
     return CompiledHierarchy(
         name=hierarchy.name,
@@ -58,15 +60,17 @@ def compile_hierarchy(hierarchy: Hierarchy) -> CompiledHierarchy:
     )
 
 
-def _group(depth: NDArray[np.int64], is_leaf: NDArray[np.bool_], num_levels: int) -> NDArray[np.int64]:
-    """Level maps over nodes in depth-first order.
+def _group(
+    rank: NDArray[np.int64], above: NDArray[np.int64], is_leaf: NDArray[np.bool_], num_levels: int
+) -> NDArray[np.int64]:
+    """Level maps over nodes in depth-first order, from their ranks and those of their parents.
 
     In that order everything below a node of the cut follows it before the next one comes, so the running
     count of cut nodes numbers the groups and spreads their numbers at once.
     """
     level = np.arange(num_levels)[:, None]
-    in_cut = (depth == level + 1) | (is_leaf & (depth <= level))
-    at_or_below = (depth > level) | is_leaf
+    in_cut = np.where(rank >= level, above < level, is_leaf)
+    at_or_below = (rank >= level) | is_leaf
     return np.where(at_or_below, in_cut.cumsum(axis=1) - 1, -1)
 
 

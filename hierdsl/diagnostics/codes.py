@@ -57,15 +57,36 @@ CODES = {
         Code("H302", "id-out-of-range", "A raw id is between 0 and 65535."),
         Code("H303", "reversed-range", "A range of ids goes upwards."),
         Code("H304", "duplicate-label-map", "A label map has a name of its own."),
+        Code("H305", "invalid-color", 'A colour is "#rrggbb" or rgb(r, g, b) with numbers from 0 to 255.'),
+        Code("H306", "ids-and-colors", "A label map holds ids or colours, not both."),
+        Code(
+            "H307", "invalid-tolerance", "A tolerance is one number from 0 to 442, in a label map of colours."
+        ),
+        Code(
+            "H308", "channel-ids", "Ids that number the channels are 0 to C-1, one for each of the C classes."
+        ),
+        Code("H309", "unknown-label-map", "A label map that is named exists."),
         Code("W301", "unlabelled-class", "Every class has an id in the default label map."),
         Code("W302", "repeated-id", "An id is listed once."),
         # H4xx levels
         Code("H401", "level-count", "There are as many levels as the deepest class is deep."),
         Code("H402", "duplicate-level", "A level has a name of its own."),
+        Code("H403", "unknown-level", "A node is pinned to one of the levels."),
+        Code("H404", "level-order", "A node lies at a finer level than its parent."),
+        Code("H405", "no-level-left", "Below the finest level there is none."),
         Code("W401", "no-weight", "A level has a weight other than 0."),
+        Code("W402", "empty-level", "A level has nodes of its own."),
+        # H5xx use and composition
+        Code("H501", "missing-file", "A used file exists and can be read."),
+        Code("H502", "outside-project", "A used file lies in the folder of the file that uses it, or below."),
+        Code("H503", "use-cycle", "A file does not use itself, not even through others."),
+        Code("H504", "group-without-class", "An edit leaves something below each group."),
+        Code("H505", "invalid-edit", "An edit leaves a tree."),
+        Code("W501", "edit-without-effect", "An edit changes something."),
         # H9xx limits
         Code("H901", "file-too-large", "A file has at most 64 MiB."),
         Code("H902", "too-many-nodes", "A tree has at most 1,000,000 nodes."),
         Code("H903", "too-deep", "A tree is at most 1,000 levels deep."),
+        Code("H904", "too-many-files", "A file uses at most 1,000 others, at most 100 deep."),
     )
 }

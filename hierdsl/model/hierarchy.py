@@ -33,6 +33,7 @@ class Node(_Frozen):
         parent: Position of the parent in `Hierarchy.nodes`, `ROOT` for a top node.
         color: sRGB as written in the file, None where one is to be derived.
         weight: Of the leaves below it in the loss; weights on a path multiply.
+        level: Name of the level that it is pinned to; without one it lies one level below its parent.
         ignored: Known and named, but no class: this node and all below it take no channel.
         doc: A sentence about it.
         meta: Facts that only the author needs.
@@ -42,6 +43,7 @@ class Node(_Frozen):
     parent: Annotated[int, Field(ge=ROOT)] = ROOT
     color: tuple[Byte, Byte, Byte] | None = None
     weight: Annotated[FiniteFloat, Field(ge=0)] = 1.0
+    level: Name | None = None
     ignored: bool = False
     doc: str = ""
     meta: dict[str, str | float] = Field(default_factory=dict)
@@ -74,10 +76,11 @@ class Hierarchy(_Frozen):
     Attributes:
         name: A word; the stem of the file where the file gives none.
         title: For people.
-        levels: Coarse to fine; as many as the deepest leaf is deep.
+        levels: Coarse to fine; as many as the deepest leaf is deep, where no node is pinned to one.
         nodes: In file order, parents before children.
         label_maps: By name; the default map has the name "".
         mirror: Pairs of leaves that a horizontal flip of the image exchanges, by position in `nodes`.
+        channels: Name of the label map whose ids number the leaves; None where they count in file order.
 
     Raises:
         pydantic.ValidationError: The parts do not fit together.
@@ -93,6 +96,7 @@ class Hierarchy(_Frozen):
     nodes: tuple[Node, ...] = Field(min_length=1)
     label_maps: dict[str, LabelMap] = Field(default_factory=dict)
     mirror: tuple[tuple[NonNegativeInt, NonNegativeInt], ...] = ()
+    channels: str | None = None
 
     @model_validator(mode="after")
     def _tree_fits(self) -> Self:
@@ -114,11 +118,9 @@ class Hierarchy(_Frozen):
 
     @model_validator(mode="after")
     def _rest_fits(self) -> Self:
-        depth = max(self.depths[leaf] for leaf in self.leaves)
-        if len(self.levels) != depth:
-            raise ValueError(f"{len(self.levels)} levels for a tree of depth {depth}")
         if len({level.name for level in self.levels}) != len(self.levels):
             raise ValueError("two levels have one name")
+        self._levels_fit()
         for name, label_map in self.label_maps.items():
             if max((n for n in label_map.ids.values() if n is not None), default=0) >= len(self.nodes):
                 raise ValueError(f"label_maps[{name!r}] names a node that is not there")
@@ -126,6 +128,30 @@ class Hierarchy(_Frozen):
         mirrored = [leaf for pair in self.mirror for leaf in pair]
         if not leaves.issuperset(mirrored) or len(set(mirrored)) != len(mirrored):
             raise ValueError("a mirror pair exchanges two different leaves, each in one pair at most")
+        return self
+
+    def _levels_fit(self) -> None:
+        depth = max(self.depths[leaf] for leaf in self.leaves)
+        if not any(node.level for node in self.nodes) and len(self.levels) != depth:
+            raise ValueError(f"{len(self.levels)} levels for a tree of depth {depth}")
+        for position, node in enumerate(self.nodes):
+            if node.level and self.level_index(node.level) != self.ranks[position]:
+                raise ValueError(f"nodes[{position}] is pinned to level {node.level!r}, and lies below it")
+            if self.ranks[position] >= len(self.levels) and not self.ignored[position]:
+                raise ValueError(f"nodes[{position}] lies below the finest level")
+
+    @model_validator(mode="after")
+    def _channels_fit(self) -> Self:
+        if self.channels is None:
+            return self
+        if self.channels not in self.label_maps:
+            raise ValueError(f"there is no label map {self.channels!r} to number the channels")
+        ids = self.label_maps[self.channels].ids
+        numbered = sorted((raw, node) for raw, node in ids.items() if node is not None)
+        if [raw for raw, _ in numbered] != list(range(len(self._file_order))) or (
+            {node for _, node in numbered} != set(self._file_order)
+        ):
+            raise ValueError(f"label map {self.channels!r} does not number the channels")
         return self
 
     def _preorder(self) -> Iterator[int]:
@@ -166,9 +192,26 @@ class Hierarchy(_Frozen):
         return ignored
 
     @cached_property
+    def ranks(self) -> list[int]:
+        """For each node the index of its level: the one it is pinned to, else the one below its parent's."""
+        index = {level.name: i for i, level in enumerate(self.levels)}
+        ranks: list[int] = []
+        for node in self.nodes:
+            least = 0 if node.parent == ROOT else ranks[node.parent] + 1
+            ranks.append(max(least, index.get(node.level, least) if node.level else least))
+        return ranks
+
+    @cached_property
+    def _file_order(self) -> list[int]:
+        return [p for p, below in enumerate(self.children) if not below and not self.ignored[p]]
+
+    @cached_property
     def leaves(self) -> list[int]:
         """The classes: nodes without children that are not ignored. Leaf c is channel c."""
-        return [p for p, below in enumerate(self.children) if not below and not self.ignored[p]]
+        if self.channels is None:
+            return self._file_order
+        ids = self.label_maps[self.channels].ids
+        return [node for _, node in sorted((raw, node) for raw, node in ids.items() if node is not None)]
 
     @cached_property
     def inner_nodes(self) -> list[int]:
@@ -198,13 +241,19 @@ class Hierarchy(_Frozen):
         return names.index(name)
 
     def cut(self, level: int) -> list[int]:
-        """The nodes of a level: those of its depth, and the leaves above it."""
-        leaves = set(self.leaves)
+        """The nodes of a level: the first at or below it on each way down, and the leaves above it."""
+        leaves, ranks = set(self.leaves), self.ranks
         return [
             position
-            for position, depth in enumerate(self.depths)
-            if not self.ignored[position] and (depth == level + 1 or (depth <= level and position in leaves))
+            for position, node in enumerate(self.nodes)
+            if not self.ignored[position]
+            and (position in leaves if ranks[position] < level else self.rank_above(position) < level)
         ]
+
+    def rank_above(self, position: int) -> int:
+        """The rank of a node's parent, -1 for a top node."""
+        parent = self.nodes[position].parent
+        return -1 if parent == ROOT else self.ranks[parent]
 
     def path(self, position: int) -> str:
         """The names from the top node down to this one, joined by `/`."""

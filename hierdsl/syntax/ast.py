@@ -1,12 +1,15 @@
-"""The declarations of a .hier file as frozen data with spans. No meaning, no checks."""
+"""The declarations of a .hier file as frozen data with spans. No meaning, no checks.
+
+What a big file has a million of is a named tuple, which is made in a quarter of a dataclass's time.
+"""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from hierdsl.source import Source, Span
 
 
-@dataclass(frozen=True, slots=True)
-class Ident:
+class Ident(NamedTuple):
     """A name as it counts (unquoted, Unicode NFC) and whether it was written in quotes."""
 
     text: str
@@ -14,13 +17,16 @@ class Ident:
     quoted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class IdRange:
-    """The raw ids first..last, both included; a single id has first == last."""
+class IdRange(NamedTuple):
+    """The raw ids first..last, both included; a single id has first == last.
+
+    A colour is the number 0xRRGGBB, or -1 where it was written wrongly.
+    """
 
     first: int
     last: int
     span: Span
+    is_color: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,14 @@ class FieldDecl:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelsDecl:
+    """`channels labels [NAME]` in the header: the ids of that map number the channels."""
+
+    span: Span
+    name: Ident | None
+
+
+@dataclass(frozen=True, slots=True)
 class HeaderDecl:
     """The `hierarchy` section."""
 
@@ -67,6 +81,7 @@ class HeaderDecl:
     name: Ident | None
     title: str | None
     fields: tuple[FieldDecl, ...]
+    channels: tuple[ChannelsDecl, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +100,18 @@ class LevelsDecl:
     levels: tuple[LevelDecl, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class NodeDecl:
-    """A line of the tree. `parent` is the position of the parent in `TreeDecl.nodes`, -1 below the root."""
+class NodeDecl(NamedTuple):
+    """A line of the tree. `parent` is the position of the parent in `TreeDecl.nodes`, -1 below the root.
+
+    It carries its source, since a tree can be made from those of several files.
+    """
 
     name: Ident
     ids: tuple[IdRange, ...]
     attributes: tuple[AttributeDecl, ...]
     parent: int
     depth: int
+    source: Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +122,7 @@ class TreeDecl:
     nodes: tuple[NodeDecl, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """A path that names a node: any suffix of its path, or the whole of it when anchored by a leading `/`."""
 
     parts: tuple[str, ...]
@@ -119,12 +136,19 @@ class Reference:
         return self.parts == ("ignore",) and not self.anchored and not self.quoted
 
 
-@dataclass(frozen=True, slots=True)
-class LabelDecl:
+class LabelDecl(NamedTuple):
     """A line of a label map. `ids` is None for `*`: whatever the map does not list."""
 
     target: Reference
     ids: tuple[IdRange, ...] | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ToleranceDecl:
+    """`tolerance NUMBER` in a label map of colours."""
+
+    value: float
     span: Span
 
 
@@ -135,6 +159,7 @@ class LabelsDecl:
     keyword: Span
     name: Ident | None
     entries: tuple[LabelDecl, ...]
+    tolerances: tuple[ToleranceDecl, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +176,70 @@ class MirrorDecl:
 
     keyword: Span
     pairs: tuple[PairDecl, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GraftDecl:
+    """`graft NODE [under NODE]`: take a part of a used tree; in `edit`, move it."""
+
+    node: Reference
+    under: Reference | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class DropDecl:
+    """`drop NODE, ..`: remove nodes with all below them; their ids become ignored ones."""
+
+    nodes: tuple[Reference, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class CollapseDecl:
+    """`collapse NODE, ..`: each becomes a leaf, which has the ids of all that was below it."""
+
+    nodes: tuple[Reference, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class MergeDecl:
+    """`merge NODE, NODE, .. as NAME`: one node in place of the first, with the children and ids of all."""
+
+    nodes: tuple[Reference, ...]
+    name: Ident
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class RenameDecl:
+    """`rename NODE -> NAME`."""
+
+    node: Reference
+    name: Ident
+    span: Span
+
+
+TreeEdit = GraftDecl | DropDecl | CollapseDecl | MergeDecl | RenameDecl
+
+
+@dataclass(frozen=True, slots=True)
+class UseDecl:
+    """A `use` section: another file, under its own or a given name, and what is changed in its tree."""
+
+    keyword: Span
+    file: Ident
+    name: Ident | None
+    edits: tuple[TreeEdit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EditDecl:
+    """The `edit` section: changes of the whole tree."""
+
+    keyword: Span
+    edits: tuple[TreeEdit, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,4 +260,6 @@ class Document:
     tree: TreeDecl | None = None
     labels: tuple[LabelsDecl, ...] = field(default=())
     mirror: MirrorDecl | None = None
+    uses: tuple[UseDecl, ...] = ()
+    edit: EditDecl | None = None
     complete: bool = True

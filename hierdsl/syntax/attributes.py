@@ -6,6 +6,7 @@ have been right. The checks report that, the model relies on it.
 
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -49,6 +50,15 @@ def text(value: Value) -> str:
     return value
 
 
+def level(value: Value) -> str:
+    """The name of a level, bare or in double quotes."""
+    if isinstance(value, Ident):
+        return value.text
+    if isinstance(value, str) and value:
+        return unicodedata.normalize("NFC", value)
+    raise ValueError("a level is given by its name")
+
+
 def flag(value: Value) -> bool:
     """A bare word without a value."""
     if value is not None:
@@ -67,7 +77,13 @@ def fact(value: Value) -> str | float:
 
 Reader = Callable[[Value], Any]
 
-NODE_ATTRIBUTES: dict[str, Reader] = {"color": color, "weight": weight, "doc": text, "ignore": flag}
+NODE_ATTRIBUTES: dict[str, Reader] = {
+    "color": color,
+    "weight": weight,
+    "level": level,
+    "doc": text,
+    "ignore": flag,
+}
 LEVEL_ATTRIBUTES: dict[str, Reader] = {"weight": number, "doc": text}
 META = "meta."
 

@@ -6,7 +6,7 @@ will do; a line must be indented like a sibling before it or deeper than the lin
 
 from collections.abc import Iterable
 
-from hierdsl.diagnostics import Annotation, Diagnostic
+from hierdsl.diagnostics import Annotation, Diagnostic, Edit
 from hierdsl.source import Source, Span
 
 _NAMES = {" ": "spaces", "\t": "tabs"}
@@ -38,6 +38,7 @@ def mixed_indentation(source: Source, indents: Iterable[Span]) -> Diagnostic | N
             secondary=secondary,
             notes=("a tab is as wide as the editor makes it, so a mix can look right and mean another tree",),
             help=f"indent this line with {_NAMES[usual]}" + (", as the lines before it" if secondary else ""),
+            edits=(Edit(source, span, usual * (width(indent) // (1 if usual == " " else 4) or 1)),),
         )
     return None
 
@@ -73,6 +74,7 @@ def nest(
             closed = stack.pop()
         if closed is not None and closed[0] != indent:
             line = source.position(spans[closed[1]].start)[0]
+            mended = source.text[span.start - 1] * closed[0]
             diagnostics.append(
                 Diagnostic(
                     "H106",
@@ -80,6 +82,7 @@ def nest(
                     Annotation(source, span, f"indented by {indent}"),
                     secondary=(Annotation(source, spans[closed[1]], f"indented by {closed[0]}"),),
                     help=f"indent it by {closed[0]}, like line {line}, or like one of the lines around that",
+                    edits=(Edit(source, Span(span.start - indent, span.start), mended),),
                 )
             )
         parents.append(stack[-1][1] if stack else -1)
@@ -92,6 +95,7 @@ def nest(
                     "H903",
                     f"the tree is more than {max_depth:,} levels deep",
                     Annotation(source, span, f"level {max_depth + 1:,}"),
+                    help="leave out levels that no class is told apart at",
                 )
             )
     return parents, diagnostics

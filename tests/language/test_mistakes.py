@@ -8,7 +8,7 @@ import pytest
 from hierdsl import analyze
 from hierdsl.diagnostics import CODES, Severity
 from hierdsl.diagnostics.full import render_full
-from hierdsl.syntax import parser
+from hierdsl.syntax import assemble
 
 
 @dataclass(frozen=True)
@@ -719,7 +719,7 @@ def test_the_words_have_the_form_of_the_house(mistake):
 @pytest.mark.parametrize(("code", "constant", "text", "at", "message"), LIMITS)
 def test_limits(monkeypatch, code, constant, text, at, message):
     assert not any(d.is_error for d in found(text))
-    module = {"MAX_BYTES": "hierdsl.syntax.decode.MAX_BYTES", "MAX_NODES": "hierdsl.syntax.parser.MAX_NODES"}
+    module = {"MAX_BYTES": "hierdsl.syntax.decode.MAX_BYTES", "MAX_NODES": "hierdsl.syntax.assemble.MAX_NODES"}
     patch_limit(monkeypatch, module[constant], {"MAX_BYTES": 40, "MAX_NODES": 2}[constant])
     assert [(d.code, position(d), d.message) for d in found(text)] == [(code, at, message)]
 
@@ -730,7 +730,7 @@ def patch_limit(monkeypatch, path, value):
 
 
 def test_a_tree_of_just_the_limit_is_fine(monkeypatch):
-    monkeypatch.setattr(parser, "MAX_NODES", 4)
+    monkeypatch.setattr(assemble, "MAX_NODES", 4)
     assert found("tree\n    a\n    b\n    c\n    d\n") == []
 
 

@@ -1,0 +1,144 @@
+"""From a document and the files that it uses to one scope."""
+
+from collections.abc import Mapping, Sequence
+
+from hierdsl.compose.edits import Editor
+from hierdsl.compose.forest import Forest, Maps, Twig
+from hierdsl.diagnostics import Annotation, Diagnostic
+from hierdsl.id_ranges import Use
+from hierdsl.scope import Inherited, MapScope, Scope
+from hierdsl.source import Span
+from hierdsl.syntax import Document, LevelDecl, NodeDecl, UseDecl
+from hierdsl.syntax.assemble import MAX_DEPTH, MAX_NODES
+from hierdsl.syntax.attributes import NODE_ATTRIBUTES, read
+
+
+def compose(document: Document, used: Mapping[Span, tuple[str, Scope]]) -> tuple[Scope, list[Diagnostic]]:
+    """The tree of a document with what it uses, and what could not be done.
+
+    The parts stand in the order of their sections. Edits of a `use` section change the used tree, in their order,
+    before it comes in: at the top, as a whole; or where `graft` lines put the parts that they name, and no more.
+    The edits of `edit` change the whole.
+
+    Args:
+        document: The file.
+        used: The name and scope of each used file that could be read, by the keyword of its section.
+    """
+    own = Scope(document)
+    host = Forest(own, None)
+    found: list[Diagnostic] = []
+    parts: list[tuple[int, list[Twig]]] = [
+        (document.tree.keyword.start if document.tree else 0, list(host.root.children))
+    ]
+    size = host.size
+    for use in document.uses:
+        if use.keyword not in used:
+            continue
+        name, scope = used[use.keyword]
+        size += len(scope.nodes)
+        if size > MAX_NODES:
+            message = f"with this file the tree has {size:,} nodes, more than {MAX_NODES:,}"
+            place = Annotation(document.source, use.file.span)
+            found.append(
+                Diagnostic("H902", message, place, help="use less, or collapse parts of the used files")
+            )
+            break
+        parts.append((use.keyword.start, _take(document, host, use, Forest(scope, name), found)))
+    host.root.children = dict.fromkeys(twig for _, tops in sorted(parts, key=_start) for twig in tops)
+    if document.edit:
+        keyword = Annotation(document.source, document.edit.keyword, "the edits")
+        editor = Editor(document.source, host, None, keyword)
+        for edit in document.edit.edits:
+            editor.apply(edit)
+        found += editor.diagnostics
+    nodes, positions = _flatten(host, found)
+    complete = len(used) == len(document.uses) and not any(d.is_error for d in found)
+    inherited = _inherited(host, positions, nodes)
+    return Scope(document, nodes, _levels(document, used, nodes), inherited, complete=complete), found
+
+
+def _start(part: tuple[int, list[Twig]]) -> int:
+    return part[0]
+
+
+def _take(
+    document: Document, host: Forest, use: UseDecl, forest: Forest, found: list[Diagnostic]
+) -> list[Twig]:
+    """Edit a used tree and put it in; gives its new top nodes."""
+    editor = Editor(document.source, forest, host, Annotation(document.source, use.file.span, "used here"))
+    for edit in use.edits:
+        editor.apply(edit)
+    found += editor.diagnostics
+    grafts = editor.grafts
+    if not grafts and not any(d.is_error for d in editor.diagnostics):
+        grafts = [(twig, None) for twig in forest.root.children]
+        for twig, _ in grafts:
+            forest.detach(twig)
+    for twig, target in grafts:
+        host.attach(twig, target or host.root)
+    for name, theirs in forest.label_maps.items():
+        if use.name:  # kept apart under the name that the author gave
+            name = f"{use.name.text}.{name}" if name else use.name.text  # noqa: PLW2901 - as it is called here
+        mine = host.label_maps.setdefault(name, Maps())
+        mine.listed += theirs.listed
+        mine.has_star |= theirs.has_star
+        mine.tolerance = theirs.tolerance if mine.tolerance is None else mine.tolerance
+    host.mirror += forest.mirror
+    return [twig for twig, target in grafts if target is None]
+
+
+def _flatten(host: Forest, found: list[Diagnostic]) -> tuple[list[NodeDecl], dict[Twig, int]]:
+    """The nodes in depth-first order, and where each one is; a tree that is too deep is cut off."""
+    nodes: list[NodeDecl] = []
+    positions: dict[Twig, int] = {}
+    too_deep = False
+    for twig in host.root.below():
+        if twig.decl is None:
+            continue
+        parent = positions.get(twig.parent, -1) if twig.parent else -1
+        depth = nodes[parent].depth + 1 if parent >= 0 else 1
+        if depth > MAX_DEPTH or (twig.parent is not host.root and parent < 0):
+            if not too_deep:
+                too_deep = True
+                message = f"the tree is more than {MAX_DEPTH:,} levels deep"
+                place = Annotation(twig.source, twig.name.span, f"level {MAX_DEPTH + 1:,}")
+                found.append(
+                    Diagnostic("H903", message, place, help="graft it higher up, or collapse a part")
+                )
+            continue
+        positions[twig] = len(nodes)
+        nodes.append(NodeDecl(twig.name, (), twig.decl.attributes, parent, depth, twig.source))
+    return nodes, positions
+
+
+def _inherited(host: Forest, positions: Mapping[Twig, int], nodes: Sequence[NodeDecl]) -> Inherited:
+    """Label maps and mirror pairs, by position. What stood for a dropped node is ignored now."""
+    inherited = Inherited()
+    for name, label_map in host.label_maps.items():
+        uses = [
+            Use(listed.ids, positions.get(listed.twig.last(), -1) if listed.twig else -1, listed.source)
+            for listed in label_map.listed
+        ]
+        inherited.label_maps[name] = MapScope(name, uses, label_map.has_star, label_map.tolerance)
+    inner = {node.parent for node in nodes}
+    paired: set[int] = set()
+    for left, right in host.mirror:
+        pair = positions.get(left.last(), -1), positions.get(right.last(), -1)
+        if min(pair) >= 0 and pair[0] != pair[1] and inner.isdisjoint(pair) and paired.isdisjoint(pair):
+            inherited.mirror.append(pair)
+            paired.update(pair)
+    return inherited
+
+
+def _levels(
+    document: Document, used: Mapping[Span, tuple[str, Scope]], nodes: Sequence[NodeDecl]
+) -> tuple[LevelDecl, ...] | None:
+    """The levels of the one used file, where this one names none and they fit still."""
+    if document.levels or len(document.uses) != 1 or not used:
+        return None
+    ((_, scope),) = used.values()
+    if scope.levels is None:
+        return None
+    pinned = any("level" in read(node.attributes, NODE_ATTRIBUTES) for node in nodes if node.attributes)
+    depth = max((node.depth for node in nodes), default=0)
+    return scope.levels if pinned or depth == len(scope.levels) else None

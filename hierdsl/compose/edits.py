@@ -1,0 +1,198 @@
+"""The edits of a tree, one function each; an edit that cannot be done changes nothing and is reported."""
+
+from collections.abc import Iterator
+
+from hierdsl.compose.forest import Forest, Twig
+from hierdsl.diagnostics import Annotation, Diagnostic, nearest
+from hierdsl.scope import MAX_COMPARISONS
+from hierdsl.source import Source
+from hierdsl.syntax import CollapseDecl, DropDecl, GraftDecl, MergeDecl, Reference, RenameDecl, TreeEdit
+
+_MANY = 5
+"""Candidates of an ambiguous reference that are shown."""
+
+
+class Editor:
+    """Does the edits of one section to a forest.
+
+    Attributes:
+        diagnostics: What could not be done.
+        grafts: The parts that were taken out, with what they go under: None for the top.
+    """
+
+    def __init__(self, source: Source, forest: Forest, host: Forest | None, keyword: Annotation) -> None:
+        """Edits that stand in `source`; a graft goes to `host`, or for None stays in the forest itself."""
+        self.source = source
+        self.forest = forest
+        self.host = host
+        self.keyword = keyword
+        self.diagnostics: list[Diagnostic] = []
+        self._comparisons = 0
+        self.grafts: list[tuple[Twig, Twig | None]] = []
+
+    def apply(self, edit: TreeEdit) -> None:
+        """Do one edit."""
+        match edit:
+            case GraftDecl():
+                self._graft(edit)
+            case DropDecl():
+                for reference in edit.nodes:
+                    self._drop(reference)
+            case CollapseDecl():
+                for reference in edit.nodes:
+                    self._collapse(reference)
+            case MergeDecl():
+                self._merge(edit)
+            case RenameDecl():
+                self._rename(edit)
+
+    def _graft(self, edit: GraftDecl) -> None:
+        twig = self._one(self.forest, edit.node)
+        target: Twig | None = None
+        if edit.under:
+            target = self._one(self.host or self.forest, edit.under)
+            if target is None:
+                return
+        if twig is None:
+            return
+        if self.host is None:
+            if twig is self.forest.root or (target and twig in _upwards(target)):
+                self._invalid(edit.node, f"'{twig.name.text}' cannot go under itself", "choose another node")
+                return
+            if not (self._keeps_a_class(edit.node, [twig])):
+                return
+            self.forest.detach(twig)
+            self.forest.attach(twig, target or self.forest.root)
+            return
+        parts = list(twig.children) if twig is self.forest.root else [twig]
+        for part in parts:
+            self.forest.detach(part)
+            self.grafts.append((part, target))
+
+    def _drop(self, reference: Reference) -> None:
+        twig = self._one(self.forest, reference)
+        if twig is None:
+            return
+        if twig is self.forest.root:
+            self._invalid(reference, "the whole file cannot be dropped", "remove the 'use' section instead")
+        elif self._keeps_a_class(reference, [twig]):
+            self.forest.detach(twig)
+
+    def _collapse(self, reference: Reference) -> None:
+        twig = self._one(self.forest, reference)
+        if twig is None:
+            return
+        if twig is self.forest.root:
+            self._invalid(reference, "the whole file cannot be collapsed", "collapse its top nodes instead")
+        elif not twig.children:
+            self._no_effect(reference, f"'{twig.name.text}' is a class already")
+        else:
+            below = [each for each in twig.below() if each is not twig]
+            for child in list(twig.children):
+                self.forest.detach(child)
+            self.forest.absorb(twig, below)
+
+    def _merge(self, edit: MergeDecl) -> None:
+        twigs: list[Twig] = []
+        for reference in edit.nodes:
+            twig = self._one(self.forest, reference)
+            if twig is None:
+                return
+            if twig in twigs or twig is self.forest.root:
+                self._invalid(reference, f"'{twig.name.text}' cannot be merged with itself", "name it once")
+                return
+            twigs.append(twig)
+        above = {each for twig in twigs for each in _upwards(twig.parent)}
+        for twig, reference in zip(twigs, edit.nodes, strict=True):
+            if twig in above:
+                mend = f"collapse it instead: collapse {self.source.slice(reference.span)}"
+                self._invalid(reference, f"'{twig.name.text}' lies above another of the merged nodes", mend)
+                return
+        first, *others = twigs
+        emptied = [twig for twig in others if twig.parent is not first.parent]
+        if not (self._keeps_a_class(edit.nodes[-1], emptied)):
+            return
+        self.forest.rename(first, edit.name, self.source)
+        for twig in others:
+            children = list(twig.children)
+            self.forest.detach(twig)
+            twig.children.clear()
+            for child in children:
+                self.forest.attach(child, first)
+        self.forest.absorb(first, others)
+
+    def _rename(self, edit: RenameDecl) -> None:
+        twig = self._one(self.forest, edit.node)
+        if twig is None:
+            return
+        if twig is self.forest.root:
+            self._invalid(edit.node, "the file itself has no class to rename", 'write use "..." as NAME')
+        elif twig.name.text == edit.name.text:
+            self._no_effect(edit.node, f"'{twig.name.text}' has that name already")
+        else:
+            self.forest.rename(twig, edit.name, self.source)
+
+    def _one(self, forest: Forest, reference: Reference) -> Twig | None:
+        """The node of a reference; None where there is none or more than one, which is reported."""
+        found = forest.find(reference)
+        if len(found) == 1:
+            return found[0]
+        written = self.source.slice(reference.span)
+        if not found:
+            known = forest.names()
+            self._comparisons += len(known)
+            close = nearest(reference.parts[-1], known) if self._comparisons <= MAX_COMPARISONS else None
+            what = f"the used file '{forest.root.name.text}'" if forest.root.name.text != "\0" else "the tree"
+            self._report(
+                "H208",
+                f"{what} has no node '{written}'",
+                reference,
+                f"did you mean '{close}'?" if close else "correct the name, or remove this edit",
+                (self.keyword,) if forest is self.forest else (),
+            )
+            return None
+        shown = [Annotation(t.source, t.name.span, "this one?") for t in found[:_MANY] if t.decl]
+        self._report(
+            "H209",
+            f"'{written}' could be {len(found):,} nodes",
+            reference,
+            "write a longer path: " + " or ".join(f"/{twig.path()}" for twig in found[:_MANY]),
+            tuple(shown),
+        )
+        return None
+
+    def _keeps_a_class(self, reference: Reference, leaving: list[Twig]) -> bool:
+        """Whether each node that loses children keeps one: a group would silently become a class otherwise."""
+        left: dict[Twig, int] = {}
+        for twig in leaving:
+            if twig.parent is not None and twig.parent is not self.forest.root:
+                left[twig.parent] = left.get(twig.parent, len(twig.parent.children)) - 1
+        emptied = next((parent for parent, count in left.items() if count == 0), None)
+        if emptied is None:
+            return True
+        self._report(
+            "H504",
+            f"this would leave nothing below '{emptied.name.text}', and make a class of it",
+            reference,
+            f"drop or collapse the group instead: drop {emptied.path()}",
+            (Annotation(emptied.source, emptied.name.span, "the group"),),
+        )
+        return False
+
+    def _report(
+        self, code: str, message: str, at: Reference, mend: str, secondary: tuple[Annotation, ...] = ()
+    ) -> None:
+        place = Annotation(self.source, at.span)
+        self.diagnostics.append(Diagnostic(code, message, place, secondary=secondary, help=mend))
+
+    def _invalid(self, at: Reference, message: str, mend: str) -> None:
+        self._report("H505", message, at, mend)
+
+    def _no_effect(self, at: Reference, message: str) -> None:
+        self._report("W501", f"this edit changes nothing: {message}", at, "remove it")
+
+
+def _upwards(twig: Twig | None) -> Iterator[Twig]:
+    while twig is not None:
+        yield twig
+        twig = twig.parent

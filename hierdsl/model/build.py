@@ -1,5 +1,6 @@
 """From a checked document to a `Hierarchy`. Relies on the checks: it reports nothing."""
 
+from bisect import bisect_left, insort
 from pathlib import PurePath
 from typing import Any
 
@@ -68,11 +69,28 @@ def _label_maps(scope: Scope) -> dict[str, LabelMap]:
 
 def _label_map(scope: Scope, labels: LabelsDecl | None) -> LabelMap:
     """A label map, the default one for None. An ignored node's ids are ignored."""
-    ids: dict[int, int | None] = {}
+    ranges: list[tuple[int, int, int | None]] = []
+    taken: list[tuple[int, int]] = []  # disjoint, sorted
     for use in scope.uses(labels):
         target = None if use.node < 0 or scope.ignored[use.node] else use.node
-        for raw in range(use.ids.first, use.ids.last + 1):
-            ids.setdefault(raw, target)
+        # what is listed twice, which is a warning, means the same: the first stands
+        new = _without(taken, use.ids.first, use.ids.last)
+        for first, last in new:
+            insort(taken, (first, last))
+            ranges.append((first, last, target))
     declared = labels or scope.default_labels
     has_star = declared is not None and any(entry.ids is None for entry in declared.entries)
-    return LabelMap(ids=ids, unlisted="ignore" if has_star else "error")
+    return LabelMap(ranges=tuple(ranges), unlisted="ignore" if has_star else "error")
+
+
+def _without(taken: list[tuple[int, int]], first: int, last: int) -> list[tuple[int, int]]:
+    """What of a range lies in none of the sorted, disjoint ranges before it."""
+    parts = []
+    at = max(bisect_left(taken, (first, first)) - 1, 0)
+    while first <= last and at < len(taken) and taken[at][0] <= last:
+        if taken[at][1] >= first:
+            if taken[at][0] > first:
+                parts.append((first, taken[at][0] - 1))
+            first = taken[at][1] + 1
+        at += 1
+    return [*parts, (first, last)] if first <= last else parts

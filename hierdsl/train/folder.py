@@ -22,7 +22,7 @@ from zipfile import BadZipFile, ZipFile
 
 import torch
 
-CHECKPOINT_FORMAT = 1
+CHECKPOINT_FORMAT = 2  # 1: hashes of tables whose label maps held ids alone
 _KEYS = frozenset({"epoch", "best", "hash", "network", "optimizer", "scaler"})
 """What a checkpoint needs to hold to go on from it."""
 

@@ -486,7 +486,7 @@ def test_a_run_on_real_road_scenes(shared, tmp_path):
     ids = np.concatenate(
         [np.asarray(Image.open(p)).ravel() for p in (tmp_path / "scenes/train/labels").iterdir()]
     )
-    for raw, node in zip(compiled.label_maps[""].raw_ids, compiled.label_maps[""].nodes, strict=True):
+    for raw, node in zip(compiled.label_maps[""].first, compiled.label_maps[""].nodes, strict=True):
         if node >= 0:
             assert counts[compiled.paths[node]] == (ids == raw).sum()
     (record,) = metrics("run")

@@ -158,10 +158,10 @@ def drawn_split(
     Raises:
         DataError: The hierarchy does not list the ids that the faces are labelled with.
     """
-    missing = set(FACE_IDS.values()) - set(labels.raw_ids.tolist())
+    missing = labels.colors or (labels.lookup(np.array([*FACE_IDS.values()])) < 0).any()
     faces = {name.replace("_", "").casefold() for name in FACE_IDS}
     known = {name.replace("_", "").replace(" ", "").casefold() for name in compiled.names}
-    if (missing and not labels.unlisted_ignored) or len(faces & known) < 3:
+    if missing or len(faces & known) < 3:
         raise DataError(
             f"the drawn faces are labelled with the 11 classes of Helen, which '{file}' does not describe; "
             "use the bundled hierarchy: hierdsl train helen --data demo"

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hierdsl.atomic import whole
 from hierdsl.compiler.label_map import CompiledLabelMap
 
 _FORMAT = 2
@@ -132,20 +133,14 @@ class CompiledHierarchy:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one `.npz`, beside the target first and then renamed into place."""
-        target = Path(path)
-        beside = target.with_name(f".{target.name}.{os.getpid()}")
-        try:
-            with beside.open("wb") as file:
-                np.savez_compressed(
-                    file,
-                    format=np.int64(_FORMAT),
-                    name=np.array(self.name),
-                    hash=np.array(self.hash),
-                    **self._tables(),  # type: ignore[arg-type]  # the stub takes one bool by keyword
-                )
-            beside.replace(target)
-        finally:
-            beside.unlink(missing_ok=True)
+        with whole(Path(path)) as file:
+            np.savez_compressed(
+                file,
+                format=np.int64(_FORMAT),
+                name=np.array(self.name),
+                hash=np.array(self.hash),
+                **self._tables(),  # type: ignore[arg-type]  # the stub takes one bool by keyword
+            )
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "CompiledHierarchy":

@@ -104,7 +104,7 @@ def test_a_label_of_colours(data):
     Image.new("RGB", (32, 24)).save("data/train/labels/img0.png")
     message = refused(*data, *TINY, code=1)
     assert message.startswith(
-        f"label '{data[2]}/train/labels/img0.png' holds colours (RGB), not ids; save it with one"
+        f"label '{data[2]}/train/labels/img0.png' holds colours (RGB), but the label map is of ids; save it with one"
     )
 
 

@@ -3,16 +3,17 @@
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from pydantic import TypeAdapter, ValidationError
 
 from hierdsl.cli.common import Usage
+from hierdsl.cli.extras import needs
 from hierdsl.train.config import Counts, Size
 
 if TYPE_CHECKING:
-    from hierdsl.train.display import Advance
+    from hierdsl.data.parallel import Advance
 
 
 @click.command(
@@ -34,21 +35,14 @@ def command(folder: Path, number: str, size: str, seed: int) -> None:
     'helen' is made. They show what a data set looks like on disk; 'hierdsl train helen --data demo' draws
     its own.
     """
-    try:
-        counts = TypeAdapter(Counts).validate_python(number)
-        height, width = TypeAdapter(Size).validate_python(size)
-    except ValidationError as error:
-        raise Usage(str(error.errors()[0]["msg"]).removeprefix("Value error, ")) from None
+    counts = _value("--number", Counts, number, "two numbers joined by a comma, such as 400,100")
+    height, width = _value("--size", Size, size, "a height and a width, such as 128x128")
     if folder.exists():
         raise Usage(f"'{folder}' exists; choose another folder, or remove it first")
-    try:
+    with needs("train", "drawing"):
         from rich.console import Console  # noqa: PLC0415 - heavy imports come after the checks of the flags
 
         from hierdsl.train.display import RunDisplay  # noqa: PLC0415 - the same
-    except ImportError as error:
-        raise Usage(
-            f"drawing needs more packages ({error.name} is missing): pip install 'hierdsl[train]'"
-        ) from None
     display = RunDisplay(Console(highlight=False), epochs=0)
     beside = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
@@ -63,6 +57,18 @@ def command(folder: Path, number: str, size: str, seed: int) -> None:
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     click.echo(f"wrote {sum(counts):,} faces to {folder}")
+
+
+def _value(flag: str, kind: Any, text: str, wanted: str) -> tuple[int, int]:
+    """The two numbers of a flag."""
+    try:
+        value: tuple[int, int] = TypeAdapter(kind).validate_python(text)
+    except ValidationError as error:
+        found = error.errors(include_url=False)[0]
+        if found["type"] in ("value_error", "missing", "too_long"):
+            raise Usage(f"{flag}: {wanted}, not '{text}'") from None
+        raise Usage(f"{flag}: {found['msg'][:1].lower()}{found['msg'][1:]}, not '{text}'") from None
+    return value
 
 
 def _draw(folder: Path, seed: int, count: int, size: tuple[int, int], advance: "Advance") -> None:

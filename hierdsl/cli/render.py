@@ -1,10 +1,10 @@
 """`hierdsl render`: look at the tree."""
 
-import os
 from pathlib import Path
 
 import click
 
+from hierdsl.atomic import write_whole
 from hierdsl.cli.common import Failure, Usage, load_or_exit
 
 _FORMATS = ("svg", "png", "pdf", "dot")
@@ -76,10 +76,7 @@ def write_picture(graph: object, output: Path) -> None:
     except graphviz.CalledProcessError as error:
         said = (error.stderr or b"").decode(errors="replace").strip() or f"exit code {error.returncode}"
         raise Failure(f"graphviz failed: {' '.join(said.split())}") from None
-    beside = output.with_name(f".{output.name}.{os.getpid()}")
     try:
-        beside.write_bytes(data)
-        beside.replace(output)
+        write_whole(output, data)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise Usage(f"cannot write '{output}': {error.strerror}") from None

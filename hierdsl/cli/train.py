@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 import click
 
 from hierdsl.cli.common import Failure, Usage, plural, read, show, stop_with_errors
+from hierdsl.cli.extras import needs
 from hierdsl.train.config import PAPER, SettingsError, TrainConfig, settings
 
 if TYPE_CHECKING:
@@ -111,13 +112,9 @@ def command(
         config = settings(config_file, given) if resume is None else None
     except SettingsError as error:
         raise Usage(str(error)) from None
-    try:
+    with needs("train", "training"):
         import torch  # noqa: F401, PLC0415 - the command needs the extra, its --help does not
         from PIL import Image  # noqa: F401, PLC0415 - the same
-    except ImportError as error:
-        raise Usage(
-            f"training needs more packages ({error.name} is missing): pip install 'hierdsl[train]'"
-        ) from None
     _train(file, data, labels, out, resume, config_file, given, config)
 
 
@@ -133,7 +130,7 @@ def _train(
 ) -> None:
     from rich.console import Console  # noqa: PLC0415 - heavy imports come after the checks of the flags
 
-    from hierdsl.train.data.folder import DataError  # noqa: PLC0415 - the same
+    from hierdsl.data.error import DataError  # noqa: PLC0415 - the same
     from hierdsl.train.display import RunDisplay  # noqa: PLC0415 - the same
     from hierdsl.train.folder import RunError, RunFolder  # noqa: PLC0415 - the same
     from hierdsl.train.loop import TrainingDivergedError, fit  # noqa: PLC0415 - the same

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hierdsl.compiler.label_map import IGNORE_INDEX, CompiledLabelMap
+from hierdsl.compiler.index import IGNORE_INDEX
+from hierdsl.compiler.label_map import CompiledLabelMap
 from hierdsl.compiler.tables import CompiledHierarchy
 from hierdsl.model import ROOT, Hierarchy, LabelMap
 from hierdsl.palette import palette
@@ -83,9 +84,13 @@ def _height(parents: list[int], is_leaf: NDArray[np.bool_]) -> NDArray[np.int64]
 
 
 def _label_map(label_map: LabelMap, index_of: NDArray[np.int64]) -> CompiledLabelMap:
-    nodes = [IGNORE_INDEX if p is None else index_of[p] for p in label_map.ids.values()]
+    ranges = [(f, last, IGNORE_INDEX if p is None else index_of[p]) for f, last, p in label_map.ranges]
+    first, last, nodes = np.array(ranges, dtype=np.int64).reshape(-1, 3).T.copy()
     return CompiledLabelMap(
-        np.array(list(label_map.ids), dtype=np.int64),
-        np.array(nodes, dtype=np.int64),
+        first,
+        last,
+        nodes,
         unlisted_ignored=label_map.unlisted == "ignore",
+        colors=label_map.colors,
+        tolerance=label_map.tolerance,
     )

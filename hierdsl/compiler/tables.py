@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hierdsl.atomic import whole
 from hierdsl.compiler.label_map import CompiledLabelMap
 
-_FORMAT = 1
+_FORMAT = 2
 _COSMETIC = frozenset({"palette"})
 _ARRAYS = (
     "group",
@@ -132,20 +133,14 @@ class CompiledHierarchy:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one `.npz`, beside the target first and then renamed into place."""
-        target = Path(path)
-        beside = target.with_name(f".{target.name}.{os.getpid()}")
-        try:
-            with beside.open("wb") as file:
-                np.savez_compressed(
-                    file,
-                    format=np.int64(_FORMAT),
-                    name=np.array(self.name),
-                    hash=np.array(self.hash),
-                    **self._tables(),  # type: ignore[arg-type]  # the stub takes one bool by keyword
-                )
-            beside.replace(target)
-        finally:
-            beside.unlink(missing_ok=True)
+        with whole(Path(path)) as file:
+            np.savez_compressed(
+                file,
+                format=np.int64(_FORMAT),
+                name=np.array(self.name),
+                hash=np.array(self.hash),
+                **self._tables(),  # type: ignore[arg-type]  # the stub takes one bool by keyword
+            )
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "CompiledHierarchy":
@@ -159,10 +154,15 @@ class CompiledHierarchy:
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as file:
                 tables = {key: file[key] for key in file.files}
+            if int(tables["format"]) != _FORMAT:
+                raise ValueError(
+                    f"it has format {int(tables['format'])}, and this version reads format {_FORMAT}; "
+                    "compile the .hier file again"
+                )
             maps = {
-                key.removeprefix("label_map/").removesuffix("/raw_ids"): key.removesuffix("raw_ids")
+                key.removeprefix("label_map/").removesuffix("/first"): key.removesuffix("first")
                 for key in tables
-                if key.startswith("label_map/") and key.endswith("/raw_ids")
+                if key.startswith("label_map/") and key.endswith("/first")
             }
             arrays: dict[str, Any] = {key: tables[key] for key in _ARRAYS}
             strings: dict[str, Any] = {key: tuple(tables[key].tolist()) for key in _STRINGS}
@@ -172,9 +172,14 @@ class CompiledHierarchy:
                 **strings,
                 label_maps={
                     name: CompiledLabelMap(
-                        tables[f"{prefix}raw_ids"],
+                        tables[f"{prefix}first"],
+                        tables[f"{prefix}last"],
                         tables[f"{prefix}nodes"],
                         unlisted_ignored=bool(tables[f"{prefix}unlisted_ignored"]),
+                        colors=bool(tables[f"{prefix}colors"]),
+                        tolerance=float(tables[f"{prefix}tolerance"])
+                        if f"{prefix}tolerance" in tables
+                        else None,
                     )
                     for name, prefix in maps.items()
                 },
@@ -194,6 +199,11 @@ class CompiledHierarchy:
         for key in _STRINGS:
             yield key, np.array(getattr(self, key), dtype=np.str_)
         for name, label_map in sorted(self.label_maps.items()):
-            yield f"label_map/{name}/raw_ids", label_map.raw_ids
-            yield f"label_map/{name}/nodes", label_map.nodes
-            yield f"label_map/{name}/unlisted_ignored", np.array(label_map.unlisted_ignored)
+            prefix = f"label_map/{name}/"
+            yield f"{prefix}first", label_map.first
+            yield f"{prefix}last", label_map.last
+            yield f"{prefix}nodes", label_map.nodes
+            yield f"{prefix}unlisted_ignored", np.array(label_map.unlisted_ignored)
+            yield f"{prefix}colors", np.array(label_map.colors)
+            if label_map.tolerance is not None:
+                yield f"{prefix}tolerance", np.array(label_map.tolerance)

@@ -56,8 +56,12 @@ def _levels(scope: Scope) -> tuple[Level, ...]:
 
 def _label_map(scope: Scope, label_map: MapScope) -> LabelMap:
     """A label map. An ignored node's ids are ignored."""
-    ids: dict[int, int | None] = {}
-    for first, last, use in label_map.ranges.pieces:
-        target = None if use.node < 0 or scope.ignored[use.node] else use.node
-        ids.update(dict.fromkeys(range(first, last + 1), target))
-    return LabelMap(ids=ids, unlisted="ignore" if label_map.has_star else "error")
+    return LabelMap(
+        ranges=tuple(
+            (first, last, None if use.node < 0 or scope.ignored[use.node] else use.node)
+            for first, last, use in label_map.ranges.pieces
+        ),
+        colors=label_map.is_color,
+        tolerance=label_map.tolerance if label_map.is_color else None,
+        unlisted="ignore" if label_map.has_star else "error",
+    )

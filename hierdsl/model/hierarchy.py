@@ -6,6 +6,7 @@ position, so that a tree of any depth needs no recursion, in Python or in JSON.
 
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, model_validator
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 ROOT = -1
 """The parent of a top node: the universal class, which is not written and is no class."""
 
-RawId = Annotated[int, Field(ge=0, le=65535)]
+MAX_ID = 0xFFFF
+MAX_COLOR = 0xFFFFFF
+RawValue = Annotated[int, Field(ge=0, le=MAX_COLOR)]
 Byte = Annotated[int, Field(ge=0, le=255)]
 Name = Annotated[str, Field(min_length=1)]
 
@@ -58,16 +61,54 @@ class Level(_Frozen):
 
 
 class LabelMap(_Frozen):
-    """Which raw id means which node.
+    """Which raw value of an annotation image means which node.
+
+    Ranges and not single values: a file of a few lines can list every id in each of many maps.
 
     Attributes:
-        ids: Raw id to position in `Hierarchy.nodes`, None for an ignored id. In the order of the file: the
-            first id of a node is the one that `decode` writes.
-        unlisted: What an id that is not listed means: an error, or one more ignored id.
+        ranges: First and last raw value, both included, and the position in `Hierarchy.nodes` that they mean,
+            None for ignored ones. Disjoint; in the order of the file: the first value of a node is the one
+            that `decode` writes.
+        colors: Whether raw values are sRGB colours 0xRRGGBB, listed one by one, and not ids 0 to 65535.
+        tolerance: Of a map of colours, the Euclidean distance in RGB up to which the nearest listed colour
+            counts; a colour beyond it is ignored. None: a colour means what is listed, or nothing.
+        unlisted: What a value that is not listed means: an error, or one more ignored value.
+
+    Raises:
+        pydantic.ValidationError: A range goes downwards, leaves its bounds or overlaps another one; a range
+            of colours; a tolerance of a map of ids.
+
+    Example:
+        >>> LabelMap(ranges=((3, 5, 0), (255, 255, None))).ids
+        {3: 0, 4: 0, 5: 0, 255: None}
     """
 
-    ids: dict[RawId, NonNegativeInt | None]
+    ranges: tuple[tuple[RawValue, RawValue, NonNegativeInt | None], ...] = ()
+    colors: bool = False
+    tolerance: Annotated[FiniteFloat, Field(ge=0)] | None = None
     unlisted: Literal["error", "ignore"] = "error"
+
+    @model_validator(mode="after")
+    def _ranges_fit(self) -> Self:
+        for first, last, _ in self.ranges:
+            if first > last:
+                raise ValueError(f"the range {first}..{last} goes downwards")
+            if not self.colors and last > MAX_ID:
+                raise ValueError(f"{last} is no raw id: ids are 0 to {MAX_ID}")
+            if self.colors and first != last:
+                raise ValueError("colours are listed one by one, not as ranges")
+        ordered = sorted((first, last) for first, last, _ in self.ranges)
+        for (_, last), (first, _) in pairwise(ordered):
+            if first <= last:
+                raise ValueError(f"the raw value {first} is listed twice")
+        if self.tolerance is not None and not self.colors:
+            raise ValueError("a tolerance is of colours, not of ids")
+        return self
+
+    @cached_property
+    def ids(self) -> dict[int, int | None]:
+        """Every listed raw value with its position in `Hierarchy.nodes`, None for an ignored one."""
+        return {raw: node for first, last, node in self.ranges for raw in range(first, last + 1)}
 
 
 class Hierarchy(_Frozen):
@@ -122,7 +163,7 @@ class Hierarchy(_Frozen):
             raise ValueError("two levels have one name")
         self._levels_fit()
         for name, label_map in self.label_maps.items():
-            if max((n for n in label_map.ids.values() if n is not None), default=0) >= len(self.nodes):
+            if max((n for _, _, n in label_map.ranges if n is not None), default=0) >= len(self.nodes):
                 raise ValueError(f"label_maps[{name!r}] names a node that is not there")
         leaves = set(self.leaves)
         mirrored = [leaf for pair in self.mirror for leaf in pair]

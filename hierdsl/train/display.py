@@ -1,6 +1,6 @@
 """A run as it goes on: a live display on a terminal, plain lines elsewhere."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any
@@ -16,10 +16,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from hierdsl.data.parallel import Advance
 from hierdsl.train.loop import RunningMean
 
 _EVERY = 0.5  # seconds between two readings of the loss, each of which waits for the device
-Advance = Callable[[int], None]
 
 
 class RunDisplay:

@@ -9,7 +9,6 @@ table.txt, curves.png, predictions.png   written at the end
 """
 
 import json
-import os
 import re
 import shlex
 import warnings
@@ -22,7 +21,9 @@ from zipfile import BadZipFile, ZipFile
 
 import torch
 
-CHECKPOINT_FORMAT = 1
+from hierdsl.atomic import write_whole
+
+CHECKPOINT_FORMAT = 2  # 1: hashes of tables whose label maps held ids alone
 _KEYS = frozenset({"epoch", "best", "hash", "network", "optimizer", "scaler"})
 """What a checkpoint needs to hold to go on from it."""
 
@@ -89,15 +90,7 @@ class RunFolder:
 
     def write(self, file: Path, data: str | bytes) -> None:
         """Write a file of the folder beside its place and rename it there."""
-        beside = file.with_name(f".{file.name}.new")
-        try:
-            with beside.open("wb") as stream:
-                stream.write(data.encode() if isinstance(data, str) else data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            beside.replace(file)
-        finally:
-            beside.unlink(missing_ok=True)
+        write_whole(file, data.encode() if isinstance(data, str) else data)
 
     def save(self, file: Path, checkpoint: Mapping[str, Any]) -> None:
         """Write a checkpoint of tensors and plain data."""

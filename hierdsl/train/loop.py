@@ -94,7 +94,6 @@ def fit(run: Run, display: Display) -> None:
         TrainingDivergedError: The loss became NaN or infinite; the checkpoint of the epoch before is kept.
     """
     config = run.config
-    clock = StepClock(run.device)
     for epoch in range(run.done, config.epochs):
         display.epoch(epoch + 1, len(run.train))
         losses = RunningMean(run.objective.names)

@@ -13,12 +13,13 @@ from rich.console import Console
 from torch import nn
 
 from hierdsl.compiler import CompiledHierarchy, CompiledLabelMap, compile_hierarchy
+from hierdsl.data.error import DataError
+from hierdsl.data.folder import find_samples
 from hierdsl.loading import analyze
 from hierdsl.train.config import SettingsError, TrainConfig, to_toml
 from hierdsl.train.data.augment import Augment, covering
-from hierdsl.train.data.folder import DataError, find_samples
 from hierdsl.train.data.loader import Loader, worker_count
-from hierdsl.train.data.split import Split, drawn_split, folder_split
+from hierdsl.train.data.split import Legend, Split, drawn_split, folder_split
 from hierdsl.train.display import RunDisplay
 from hierdsl.train.folder import RunError, RunFolder, load_checkpoint
 from hierdsl.train.loop import Run
@@ -81,7 +82,8 @@ def start(
         _demand_epochs(config, checkpoint, resume)
     torch.manual_seed(config.seed)
     network = UNet(compiled.num_leaves, config.width)
-    train, val = _data(file, config, data, labels, label_map, RunDisplay(console, config.epochs))
+    legend = Legend(compiled, labels, file.name, label_map)
+    train, val = _data(legend, config, data, RunDisplay(console, config.epochs))
     mirror = np.concatenate([compiled.mirror, np.arange(compiled.num_leaves, compiled.num_nodes)])
     augment = Augment(config.size, config.crop, config.scale, config.flip, config.jitter, mirror)
     _demand_two_values(augment, min(config.batch_size, len(train)))
@@ -205,14 +207,7 @@ def _label_map(compiled: CompiledHierarchy, name: str, file: str) -> CompiledLab
     raise SettingsError(f"--labels: '{file}' has no label map '{name}'; it has: {listed or 'none'}")
 
 
-def _data(
-    file: HierarchyFile,
-    config: TrainConfig,
-    data: str,
-    labels: CompiledLabelMap,
-    label_map: str,
-    display: RunDisplay,
-) -> tuple[Split, Split]:
+def _data(legend: Legend, config: TrainConfig, data: str, display: RunDisplay) -> tuple[Split, Split]:
     """Both splits, read or drawn, with a progress bar."""
     if data == DEMO:
         # drawn larger than the network's input, so that a zoom has something to show
@@ -220,16 +215,15 @@ def _data(
         splits: list[Split] = []
         for seed, number in enumerate(config.faces):
             with display.scan("drawing faces", number) as advance:
-                splits.append(drawn_split(file.compiled, labels, seed, number, size, file.name, advance))
+                splits.append(drawn_split(legend, seed, number, size, advance))
         return splits[0], splits[1]
-    root, cache = Path(data), config.cache * 2**20
-    totals = {split: len(find_samples(root, split)) for split in ("train", "val")}
+    cache = config.cache * 2**20
+    # both are listed before one is read: what is missing should not take a minute to find
+    listed = {split: find_samples(Path(data), split) for split in ("train", "val")}
     found: list[Split] = []
-    for split, total in totals.items():
-        with display.scan(f"reading {split}", total) as advance:
-            part, used = folder_split(
-                root, split, file.compiled, labels, file.name, label_map, cache, advance
-            )
+    for split, samples in listed.items():
+        with display.scan(f"reading {split}", len(samples)) as advance:
+            part, used = folder_split(Path(data, split), samples, legend, cache, advance)
         cache -= used
         found.append(part)
     return found[0], found[1]

@@ -719,7 +719,10 @@ def test_the_words_have_the_form_of_the_house(mistake):
 @pytest.mark.parametrize(("code", "constant", "text", "at", "message"), LIMITS)
 def test_limits(monkeypatch, code, constant, text, at, message):
     assert not any(d.is_error for d in found(text))
-    module = {"MAX_BYTES": "hierdsl.syntax.decode.MAX_BYTES", "MAX_NODES": "hierdsl.syntax.assemble.MAX_NODES"}
+    module = {
+        "MAX_BYTES": "hierdsl.syntax.decode.MAX_BYTES",
+        "MAX_NODES": "hierdsl.syntax.assemble.MAX_NODES",
+    }
     patch_limit(monkeypatch, module[constant], {"MAX_BYTES": 40, "MAX_NODES": 2}[constant])
     assert [(d.code, position(d), d.message) for d in found(text)] == [(code, at, message)]
 

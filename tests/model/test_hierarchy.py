@@ -1,6 +1,7 @@
 import networkx as nx
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from language.strategies import valid_texts
 from pydantic import ValidationError
 
@@ -37,6 +38,33 @@ def test_json_round_trip_is_identity(hierarchy):
         assert list(again.label_maps[name].ids.items()) == list(label_map.ids.items())
 
 
+def test_a_map_of_colours_round_trips():
+    colors = LabelMap(
+        ranges=((0xFF0000, 0xFF0000, 1), (0, 0, None)), colors=True, tolerance=24, unlisted="ignore"
+    )
+    hierarchy = make(label_maps={"seen": colors})
+    assert Hierarchy.model_validate_json(hierarchy.model_dump_json()) == hierarchy
+    assert colors.ids == {0xFF0000: 1, 0: None}
+
+
+def test_a_map_of_all_ids_is_kept_as_it_is_written():
+    label_map = LabelMap(ranges=((10, 65535, 0), (0, 9, None)))
+    assert list(label_map.ids)[:2] == [10, 11]
+    assert len(label_map.ids) == 65536
+    assert len(label_map.model_dump_json()) < 200
+
+
+@settings(max_examples=100)
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 6)), max_size=12))
+def test_ids_that_are_listed_twice_are_kept_once_where_they_were_first(listed):
+    text = ", ".join(f"{first}..{first + more}" if more else str(first) for first, more in listed)
+    hierarchy, _ = analyze(f"tree\n    a = {text or 99}\n    b = 50\n")
+    expected = dict.fromkeys(raw for first, more in listed for raw in range(first, first + more + 1))
+    assert [raw for raw, node in hierarchy.label_maps[""].ids.items() if node == 0] == (
+        list(expected) or [99]
+    )
+
+
 @pytest.mark.parametrize("name", bundled_hierarchies())
 def test_the_bundled_ones_round_trip_too(name):
     hierarchy = load(name)
@@ -69,7 +97,10 @@ def test_the_graph_is_frozen():
 
 
 def test_a_valid_model_is_accepted():
-    assert make(mirror=((1, 2),), label_maps={"": LabelMap(ids={0: 1, 7: None})}).leaves == [1, 2]
+    assert make(mirror=((1, 2),), label_maps={"": LabelMap(ranges=((0, 0, 1), (7, 7, None)))}).leaves == [
+        1,
+        2,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +121,7 @@ def test_a_valid_model_is_accepted():
         ),
         ({"levels": (Level(name="a"),)}, "1 levels for a tree of depth 2"),
         ({"levels": (Level(name="a"), Level(name="a"))}, "two levels have one name"),
-        ({"label_maps": {"x": LabelMap(ids={1: 4})}}, "names a node that is not there"),
+        ({"label_maps": {"x": LabelMap(ranges=((1, 1, 4),))}}, "names a node that is not there"),
         ({"mirror": ((0, 1),)}, "a mirror pair exchanges two different leaves"),
         ({"mirror": ((1, 1),)}, "a mirror pair exchanges two different leaves"),
         ({"mirror": ((1, 2), (2, 1))}, "a mirror pair exchanges two different leaves"),
@@ -114,10 +145,19 @@ def test_invalid_models_are_refused(changes, message):
         (Node, {"name": "a", "color": (0, 0, 256)}),
         (Node, {"name": "a", "unknown": 1}),
         (Level, {"name": "a", "weight": float("nan")}),
-        (LabelMap, {"ids": {65536: 0}}),
-        (LabelMap, {"ids": {-1: 0}}),
-        (LabelMap, {"ids": {1: -1}}),
-        (LabelMap, {"ids": {}, "unlisted": "maybe"}),
+        (LabelMap, {"ranges": ((65536, 65536, 0),)}),
+        (LabelMap, {"ranges": ((60000, 65536, 0),)}),
+        (LabelMap, {"ranges": ((-1, 3, 0),)}),
+        (LabelMap, {"ranges": ((1, 1, -1),)}),
+        (LabelMap, {"ranges": ((3, 2, 0),)}),
+        (LabelMap, {"ranges": ((1, 4, 0), (7, 9, 1), (4, 5, 0))}),
+        (LabelMap, {"ranges": ((1, 2, 0),), "colors": True}),
+        (LabelMap, {"ranges": ((0x1000000, 0x1000000, 0),), "colors": True}),
+        (LabelMap, {"ranges": ((7, 7, 0), (7, 7, 0)), "colors": True}),
+        (LabelMap, {"tolerance": 3.0}),
+        (LabelMap, {"colors": True, "tolerance": -1.0}),
+        (LabelMap, {"colors": True, "tolerance": float("inf")}),
+        (LabelMap, {"unlisted": "maybe"}),
     ],
 )
 def test_invalid_parts_are_refused(kind, values):

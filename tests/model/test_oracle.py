@@ -51,7 +51,7 @@ def test_the_colours_of_vistas_are_those_of_the_data_set(shared):
     encoded = compiled.label_maps[""]
     colors = {
         int(raw): "#{:02x}{:02x}{:02x}".format(*compiled.palette[v])
-        for raw, v in zip(encoded.raw_ids, encoded.nodes, strict=True)
+        for raw, v in zip(encoded.first, encoded.nodes, strict=True)
     }
     assert colors == {int(row["raw_id"]): row["color"] for row in rows(shared, "mapillary_vistas_v1.2")}
 

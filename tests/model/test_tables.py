@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from language.strategies import valid_texts
 
 from hierdsl import CompiledHierarchy, analyze, compile_hierarchy, load
-from hierdsl.model import ROOT
+from hierdsl.model import ROOT, LabelMap
 
 hierarchies = valid_texts().map(lambda text: analyze(text)[0])
 
@@ -108,7 +108,7 @@ def test_dtypes_shapes_and_read_only_arrays(hierarchy):
     arrays = {name: getattr(c, name) for name in expected}
     assert {name: (a.shape, a.dtype.type) for name, a in arrays.items()} == expected
     for name, label_map in c.label_maps.items():
-        arrays |= {f"{name} raw": label_map.raw_ids, f"{name} nodes": label_map.nodes}
+        arrays |= {f"{name} {key}": getattr(label_map, key) for key in ("first", "last", "nodes")}
     for array in arrays.values():
         assert not array.flags.writeable
         with pytest.raises(ValueError, match="read-only"):
@@ -154,11 +154,11 @@ CHANGES = {
     "a level's name": (BASE.replace("  x", "  z"), {"level_names"}),
     "a level's weight": (BASE.replace("  x", "  x [weight=2]"), {"level_weights"}),
     "a class's weight": (BASE.replace("  c = 3", "  c = 3 [weight=2]"), {"leaf_weights"}),
-    "an id": (BASE.replace("c = 3", "c = 4"), {"label_map//raw_ids"}),
+    "an id": (BASE.replace("c = 3", "c = 4"), {"label_map//first", "label_map//last"}),
     "what an unlisted id means": (BASE + "labels\n  ignore = *\n", {"label_map//unlisted_ignored"}),
     "a label map": (
         BASE + "labels o\n  c = 3\n",
-        {"label_map/o/nodes", "label_map/o/raw_ids", "label_map/o/unlisted_ignored"},
+        {f"label_map/o/{key}" for key in ("first", "last", "nodes", "unlisted_ignored", "colors")},
     ),
     "a mirror": (BASE + "mirror\n  a <-> b\n", {"mirror"}),
 }
@@ -224,7 +224,9 @@ def rewrite(file, **changes):
         {"names": np.array(["x"] * 17)},
         {"hash": np.array("0" * 64)},
         {"label_map//nodes": None},
-        {"label_map//raw_ids": np.arange(11)},
+        {"label_map//first": np.arange(11)},
+        {"label_map//colors": np.array(True)},
+        {"label_map//tolerance": np.array(3.0)},
         {"group": np.array(3)},
         {"names": np.array(5)},
     ],
@@ -318,3 +320,53 @@ def test_a_tree_of_twenty_thousand_leaves():
     assert (compiled.num_leaves, compiled.num_nodes, compiled.num_levels) == (count, count, 1)
     raw = np.arange(count, dtype=np.uint16).reshape(100, 200)
     assert (compiled.label_maps[""].encode(raw) == raw).all()
+
+
+def test_tables_of_an_older_format_say_so(saved):
+    rewrite(saved, format=np.int64(1))
+    with pytest.raises(
+        ValueError, match=r"it has format 1, .* reads format 2; compile the \.hier file again"
+    ):
+        CompiledHierarchy.load(saved)
+
+
+def with_colors(**changes):
+    seen = LabelMap(ranges=((0xFF0000, 0xFF0000, 1), (0, 0, None)), colors=True, tolerance=24.0)
+    hierarchy = analyze(BASE)[0]
+    return compile_hierarchy(
+        hierarchy.model_copy(update={"label_maps": {"a/first": seen.model_copy(update=changes)}})
+    )
+
+
+def test_a_map_of_colours_is_saved_and_loaded(tmp_path):
+    with_colors().save(tmp_path / "x.npz")
+    again = CompiledHierarchy.load(tmp_path / "x.npz")
+    assert again == with_colors()
+    label_map = again.label_maps["a/first"]
+    assert (label_map.colors, label_map.tolerance, label_map.unlisted_ignored) == (True, 24.0, False)
+    assert label_map.encode(np.array([[0xF0, 8, 0], [0, 0, 1], [9, 99, 9]], dtype=np.uint8)).tolist() == [
+        0,
+        -100,
+        -100,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "table"),
+    [
+        ({"tolerance": 25.0}, "tolerance"),
+        ({"tolerance": None}, "tolerance"),
+        ({"unlisted": "ignore"}, "unlisted_ignored"),
+    ],
+)
+def test_the_hash_changes_with_what_a_map_of_colours_says(changes, table):
+    assert with_colors(**changes).hash != with_colors().hash
+    assert with_colors(**changes).differences(with_colors()) == [f"label_map/a/first/{table}"]
+
+
+def test_colours_are_not_the_ids_of_the_same_numbers():
+    def one(*, colors):
+        only = LabelMap(ranges=((3, 3, 1),), colors=colors)
+        return compile_hierarchy(analyze(BASE)[0].model_copy(update={"label_maps": {"": only}}))
+
+    assert one(colors=True).hash != one(colors=False).hash

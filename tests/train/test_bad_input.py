@@ -12,6 +12,7 @@ from PIL import Image
 from train.runs import TINY, TOY, make_data, make_pair, put, refused, trained
 
 from hierdsl.train.faces import FACE_IDS
+from hierdsl.train.folder import CHECKPOINT_FORMAT
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def test_a_label_of_colours(data):
     Image.new("RGB", (32, 24)).save("data/train/labels/img0.png")
     message = refused(*data, *TINY, code=1)
     assert message.startswith(
-        f"label '{data[2]}/train/labels/img0.png' holds colours (RGB), not ids; save it with one"
+        f"label '{data[2]}/train/labels/img0.png' holds colours (RGB), but the label map is of ids; save it with one"
     )
 
 
@@ -414,7 +415,7 @@ def _pickled(path):
 
 
 def _pickled_inside(path):
-    torch.save({"format": 1, "network": Malicious()}, path)
+    torch.save({"format": CHECKPOINT_FORMAT, "network": Malicious()}, path)
 
 
 def _not_ours(path):
@@ -422,7 +423,7 @@ def _not_ours(path):
 
 
 def _lacking(path):
-    torch.save({"format": 1, "epoch": 1}, path)
+    torch.save({"format": CHECKPOINT_FORMAT, "epoch": 1}, path)
 
 
 def _flipped(path):

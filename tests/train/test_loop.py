@@ -12,8 +12,8 @@ from PIL import Image
 from train.runs import TINY, TOY, make_data, make_pair, put, toy, train, trained
 
 from hierdsl import compile_hierarchy, load
+from hierdsl.data.images import read_image, read_label
 from hierdsl.train.data.augment import cut, whole
-from hierdsl.train.data.images import read_image, read_label
 from hierdsl.train.display import RunDisplay
 from hierdsl.train.loop import to_input
 from hierdsl.train.objective import Objective
@@ -113,7 +113,7 @@ def test_an_interruption_while_the_checkpoint_is_written_is_one_before_it(data, 
         interrupt_saving = iter([None, None, KeyboardInterrupt()])  # best.pt, last.pt, then a file of epoch 2
 
         def replace(self, target):
-            if self.suffixes[-2:] == [".pt", ".new"] and (error := next(interrupt_saving)):
+            if self.suffix == ".new" and ".pt" in self.suffixes and (error := next(interrupt_saving)):
                 raise error
             self.rename(target)
 
@@ -486,7 +486,7 @@ def test_a_run_on_real_road_scenes(shared, tmp_path):
     ids = np.concatenate(
         [np.asarray(Image.open(p)).ravel() for p in (tmp_path / "scenes/train/labels").iterdir()]
     )
-    for raw, node in zip(compiled.label_maps[""].raw_ids, compiled.label_maps[""].nodes, strict=True):
+    for raw, node in zip(compiled.label_maps[""].first, compiled.label_maps[""].nodes, strict=True):
         if node >= 0:
             assert counts[compiled.paths[node]] == (ids == raw).sum()
     (record,) = metrics("run")

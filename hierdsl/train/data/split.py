@@ -4,32 +4,45 @@ Everything that can be wrong with the data is found here, before any training.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
-from os import cpu_count
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy, CompiledLabelMap
-from hierdsl.train.data.folder import DataError, Sample, find_samples
-from hierdsl.train.data.images import read_image, read_label
+from hierdsl.compiler import CompiledHierarchy, CompiledLabelMap
+from hierdsl.compiler.color_table import nearest
+from hierdsl.compiler.index import UNKNOWN
+from hierdsl.data.error import DataError
+from hierdsl.data.folder import Sample
+from hierdsl.data.images import read_image, read_label
+from hierdsl.data.mend import TOLERANCE, ignore_line, is_border, section, spelled
+from hierdsl.data.parallel import Advance, in_parallel
 from hierdsl.train.faces import FACE_IDS, draw_face
 
 Image = NDArray[np.uint8]
 Target = NDArray[np.int32]
-Advance = Callable[[int], None]
-"""Told how many images are done; drives a progress bar."""
-
-_MANY_IDS = 20
-"""More unknown ids than these are not listed one by one."""
 
 MIN_SIDE = 16
 """Below this an image does not survive the network's four poolings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Legend:
+    """What the label images of a run are read by.
+
+    Attributes:
+        compiled: The hierarchy.
+        labels: The label map that the label images are written in.
+        file: The .hier file, for messages.
+        label_map: Name of the label map, for messages.
+    """
+
+    compiled: CompiledHierarchy
+    labels: CompiledLabelMap
+    file: str
+    label_map: str
 
 
 class Split(Protocol):
@@ -65,7 +78,8 @@ class FolderSplit:
         if index in self.cached:
             return self.cached[index]
         sample = self.samples[index]
-        return read_image(sample.image), self.labels.lookup(read_label(sample.label))
+        raw = read_label(sample.label, colors=self.labels.colors)
+        return read_image(sample.image), self.labels.lookup(raw)
 
 
 @dataclass(slots=True)
@@ -94,24 +108,14 @@ class _Scanned:
 
 
 def folder_split(
-    root: Path,
-    split: str,
-    compiled: CompiledHierarchy,
-    labels: CompiledLabelMap,
-    file: str,
-    label_map: str,
-    cache: int,
-    advance: Advance,
+    folder: Path, samples: list[Sample], legend: Legend, cache: int, advance: Advance
 ) -> tuple[FolderSplit, int]:
     """Read and check every pair of a split.
 
     Args:
-        root: The data set.
-        split: "train" or "val".
-        compiled: The hierarchy.
-        labels: The label map that the label images are written in.
-        file: The .hier file, for messages.
-        label_map: Name of the label map, for messages.
+        folder: Of the split, for messages.
+        samples: Its pairs.
+        legend: How the labels are read.
         cache: Bytes of decoded images to keep at most.
         advance: Called with 1 for each pair.
 
@@ -119,14 +123,13 @@ def folder_split(
         The split and the bytes it keeps.
 
     Raises:
-        DataError: A pair cannot be used, or the labels hold ids that the file does not list.
+        DataError: A pair cannot be used, or the labels hold values that the file does not list.
     """
-    samples = find_samples(root, split)
-    counts = np.zeros(compiled.num_nodes, dtype=np.int64)
+    counts = np.zeros(legend.compiled.num_nodes, dtype=np.int64)
     unknown: dict[int, list[tuple[int, Path]]] = defaultdict(list)
     kept: dict[int, tuple[Image, Target]] = {}
     used = 0
-    for index, scanned in enumerate(_in_parallel(lambda s: _scan(s, compiled, labels), samples)):
+    for index, scanned in enumerate(in_parallel(lambda sample: _scan(sample, legend), samples)):
         counts += scanned.counts
         for raw, pixels in scanned.unknown.items():
             unknown[raw].append((pixels, samples[index].label))
@@ -136,34 +139,29 @@ def folder_split(
             used += size
         advance(1)
     if unknown:
-        raise DataError(_unlisted(unknown, split, file, label_map))
+        raise DataError(_unlisted(unknown, folder.name, legend))
     if not counts.any():
         raise DataError(
-            f"every pixel of the labels in '{root / split / 'labels'}' is ignored; check the ids in '{file}'"
+            f"every pixel of the labels in '{folder / 'labels'}' is ignored; check the ids in '{legend.file}'"
         )
-    return FolderSplit(samples, labels, counts, kept), used
+    return FolderSplit(samples, legend.labels, counts, kept), used
 
 
 def drawn_split(
-    compiled: CompiledHierarchy,
-    labels: CompiledLabelMap,
-    seed: int,
-    number: int,
-    size: tuple[int, int],
-    file: str,
-    advance: Advance,
+    legend: Legend, seed: int, number: int, size: tuple[int, int], advance: Advance
 ) -> DrawnSplit:
     """Draw a split of the embedded data set.
 
     Raises:
         DataError: The hierarchy does not list the ids that the faces are labelled with.
     """
-    missing = set(FACE_IDS.values()) - set(labels.raw_ids.tolist())
+    labels, compiled = legend.labels, legend.compiled
+    missing = labels.colors or (labels.lookup(np.array([*FACE_IDS.values()])) == UNKNOWN).any()
     faces = {name.replace("_", "").casefold() for name in FACE_IDS}
     known = {name.replace("_", "").replace(" ", "").casefold() for name in compiled.names}
-    if (missing and not labels.unlisted_ignored) or len(faces & known) < 3:
+    if missing or len(faces & known) < 3:
         raise DataError(
-            f"the drawn faces are labelled with the 11 classes of Helen, which '{file}' does not describe; "
+            f"the drawn faces are labelled with the 11 classes of Helen, which '{legend.file}' does not describe; "
             "use the bundled hierarchy: hierdsl train helen --data demo"
         )
     images: list[tuple[Image, Target]] = []
@@ -177,8 +175,8 @@ def drawn_split(
     return DrawnSplit(images, counts)
 
 
-def _scan(sample: Sample, compiled: CompiledHierarchy, labels: CompiledLabelMap) -> _Scanned:
-    image, raw = read_image(sample.image), read_label(sample.label)
+def _scan(sample: Sample, legend: Legend) -> _Scanned:
+    image, raw = read_image(sample.image), read_label(sample.label, colors=legend.labels.colors)
     if image.shape[:2] != raw.shape:
         raise DataError(
             f"'{sample.image}' is {_size(image)} but its label '{sample.label}' is {_size(raw)} (width x height); "
@@ -186,8 +184,9 @@ def _scan(sample: Sample, compiled: CompiledHierarchy, labels: CompiledLabelMap)
         )
     if min(raw.shape) < MIN_SIDE:
         raise DataError(f"'{sample.image}' is {_size(image)}; an image has at least {MIN_SIDE} pixels a side")
-    target = labels.lookup(raw)
-    return _Scanned(_count(target, compiled), labels.unknown(raw), (image, target))
+    target = legend.labels.lookup(raw)
+    unknown = legend.labels.unknown(raw) if (target == UNKNOWN).any() else {}
+    return _Scanned(_count(target, legend.compiled), unknown, (image, target))
 
 
 def _count(target: Target, compiled: CompiledHierarchy) -> NDArray[np.int64]:
@@ -198,43 +197,32 @@ def _size(array: NDArray[np.generic]) -> str:
     return f"{array.shape[1]} x {array.shape[0]}"
 
 
-def _unlisted(unknown: dict[int, list[tuple[int, Path]]], split: str, file: str, label_map: str) -> str:
-    """Which ids, how many pixels, which files, and the line that would mend it."""
+def _unlisted(unknown: dict[int, list[tuple[int, Path]]], split: str, legend: Legend) -> str:
+    """Which ids or colours, how many pixels, which files, and the line that would mend it."""
+    colors = legend.labels.colors
+    kind = "colour" if colors else "id"
+    pixels = {raw: sum(count for count, _ in found) for raw, found in unknown.items()}
+    # ids in their order; of colours, which may be thousands, those that matter
+    order = sorted(unknown, key=lambda raw: (-pixels[raw] if colors else 0, raw))
     parts = []
-    for raw, found in sorted(unknown.items())[:5]:
-        pixels = sum(count for count, _ in found)
+    for raw in order[:5]:
+        found = unknown[raw]
         files = ", ".join(f"'{path}'" for _, path in found[:2]) + (
             f" and {len(found) - 2} more" if len(found) > 2 else ""
         )
-        parts.append(f"id {raw} ({pixels:,} pixels, in {files})")
-    more = f" and {len(unknown) - 5} other ids" if len(unknown) > 5 else ""
-    listed = ", ".join(map(str, sorted(unknown))) if len(unknown) <= _MANY_IDS else "*"
-    section = f"labels {label_map}".strip()
+        parts.append(f"{kind} {spelled(raw, colors=colors)} ({pixels[raw]:,} pixels, in {files})")
+    more = f" and {len(unknown) - 5} other {kind}s" if len(unknown) > 5 else ""
     return (
-        f"the {split} labels hold ids that '{file}' does not list: {'; '.join(parts)}{more}. "
-        f"Give them to classes, or ignore them with this line below '{section}': ignore = {listed}"
+        f"the {split} labels hold {kind}s that '{legend.file}' does not list: {'; '.join(parts)}{more}. "
+        + _mend(pixels, legend)
     )
 
 
-_T = TypeVar("_T")
-_R = TypeVar("_R")
-
-
-def _in_parallel(work: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
-    """Results in order, a few ahead at a time, so that memory holds only what is used. Pillow decodes
-    without the interpreter's lock, so threads do.
-    """
-    threads = min(8, cpu_count() or 1)
-    with ThreadPoolExecutor(threads) as pool:
-        todo = iter(items)
-        pending = [pool.submit(work, item) for item in islice(todo, 4 * threads)]
-        try:
-            while pending:
-                yield pending.pop(0).result()
-                pending += [pool.submit(work, item) for item in islice(todo, 1)]
-        finally:
-            for future in pending:
-                future.cancel()
-
-
-__all__ = ["IGNORE_INDEX", "DataError", "DrawnSplit", "FolderSplit", "Split", "drawn_split", "folder_split"]
+def _mend(pixels: dict[int, int], legend: Legend) -> str:
+    where = f"with this line below '{section(legend.label_map)}'"
+    if legend.labels.colors:
+        raws = np.array(list(pixels))
+        distances = dict(zip(pixels, nearest(raws, legend.labels.first)[1].tolist(), strict=True))
+        if is_border(pixels, distances):
+            return f"Most are near listed ones: take the nearest {where}: tolerance {TOLERANCE}"
+    return f"Give them to classes, or ignore them {where}: {ignore_line(pixels, colors=legend.labels.colors)}"

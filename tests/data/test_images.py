@@ -3,6 +3,7 @@
 import struct
 import warnings
 import zlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from train.runs import TINY, make_data, make_pair, put, trained
 
-from hierdsl.train.data.folder import DataError, find_samples
-from hierdsl.train.data.images import read_image, read_label
+from hierdsl.data.error import DataError
+from hierdsl.data.folder import find_samples
+from hierdsl.data.images import read_image, read_label
 
 IDS = np.arange(20 * 24).reshape(20, 24) % 5
 
@@ -81,7 +83,8 @@ def test_grey_labels_of_few_bits_keep_their_values(bits):
 def test_labels_of_colours_are_refused(mode):
     Image.new(mode, (20, 20)).save("label.png")
     with pytest.raises(
-        DataError, match=rf"label 'label.png' holds colours \({mode}\), not ids; save it with one channel"
+        DataError,
+        match=rf"label 'label.png' holds colours \({mode}\), but the label map is of ids; save it with one",
     ):
         read_label(Path("label.png"))
 
@@ -193,7 +196,7 @@ def test_damaged_bytes_are_a_data_error_or_an_image(data):
         damaged[data.draw(st.integers(0, min(len(damaged), 90) - 1))] = data.draw(st.integers(0, 255))
     path = Path(name)
     path.write_bytes(damaged[: data.draw(st.integers(0, len(damaged)))])
-    for read in (read_image, read_label):
+    for read in (read_image, read_label, partial(read_label, colors=True)):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # a header that claims much
@@ -205,3 +208,42 @@ def test_damaged_bytes_are_a_data_error_or_an_image(data):
             assert array.ndim == (3 if read is read_image else 2)
         assert name in message
         assert "\n" not in message
+
+
+COLORS = np.array([[200, 10, 10], [0, 0, 255], [1, 2, 3]], dtype=np.uint8)
+NUMBERS = np.array([0xC80A0A, 0x0000FF, 0x010203])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp"])
+def test_labels_of_colours(suffix):
+    path = Path("label" + suffix)
+    Image.fromarray(COLORS[IDS % 3]).save(path)
+    array = read_label(path, colors=True)
+    assert array.dtype == np.int32
+    assert np.array_equal(array, NUMBERS[IDS % 3])
+
+
+def test_an_alpha_channel_says_nothing():
+    Image.fromarray(np.dstack([COLORS[IDS % 3], (IDS * 50).astype(np.uint8)])).save("label.png")
+    assert np.array_equal(read_label(Path("label.png"), colors=True), NUMBERS[IDS % 3])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp"])
+@pytest.mark.parametrize("transparency", [None, 1, b"\0\1\2"])
+def test_a_palette_image_has_its_colours_where_colours_are_wanted(suffix, transparency):
+    image = Image.fromarray((IDS % 3).astype(np.uint8)).convert("P")
+    image.putdata((IDS % 3).ravel().tolist())
+    image.putpalette(COLORS.ravel().tolist())
+    more = {} if transparency is None or suffix == ".bmp" else {"transparency": transparency}
+    image.save("label" + suffix, **more)
+    assert np.array_equal(read_label(Path("label" + suffix), colors=True), NUMBERS[IDS % 3])
+    assert np.array_equal(read_label(Path("label" + suffix)), IDS % 3)
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "I;16", "LA"])
+def test_labels_of_numbers_are_refused_where_colours_are_wanted(mode):
+    Image.new(mode, (20, 20)).save("label.png")
+    with pytest.raises(
+        DataError, match=r"'label.png' holds numbers \(.*\), but the label map is of colours; save it as RGB"
+    ):
+        read_label(Path("label.png"), colors=True)

@@ -3,14 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-SPLITS = ("train", "val")
+from hierdsl.data.error import DataError
+
 IMAGE_TYPES = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
 LABEL_TYPES = frozenset({".png", ".bmp"})
 """Formats without loss: a JPEG would change ids."""
-
-
-class DataError(Exception):
-    """The data cannot be trained on; the message is one line with file and mend."""
 
 
 @dataclass(frozen=True, slots=True)

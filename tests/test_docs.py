@@ -6,6 +6,7 @@
     ```python           run, the page's blocks sharing their names; with >>> as a doctest
     ```console          each line behind "$ " is run by a shell, and its output compared: "..." stands for
                         any text, on a line of its own for any lines
+    ```console slow     the same, but only with HIERDSL_SLOW=1: what takes most of a minute
 
 HIERDSL_REWRITE_GOLDEN=1 writes the outputs of console blocks without "..." into the pages.
 """
@@ -25,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 REWRITE = os.environ.get("HIERDSL_REWRITE_GOLDEN") == "1"
+SLOW = os.environ.get("HIERDSL_SLOW") == "1"
 
 
 def run(command, folder):
@@ -105,6 +107,8 @@ def test_the_blocks_of_a_page_do_what_it_says(page, tmp_path):
                 if language == "hier" and "wrong" not in words:
                     _, diagnostics = hierdsl.analyze(body)
                     assert not diagnostics, diagnostics
+            elif language == "console" and "slow" in words and not SLOW:
+                continue
             elif language == "console":
                 shown = check_console(body, tmp_path)
                 new = new.replace(f"```{info}\n{body}```", f"```{info}\n{shown}```")

@@ -12,6 +12,7 @@ import click
 
 _COMMANDS = {
     "validate": "Check files: diagnostics, or one line of counts.",
+    "explain": "Say what a diagnostic means, with an example and its mend.",
     "render": "Draw the tree: in the terminal, or as svg, png, pdf, dot.",
     "show": "Print the levels with their groups.",
     "compile": "Write the tables of a hierarchy as .npz.",

@@ -87,10 +87,12 @@ def _paragraph(text: str, width: int, bold: bool) -> str:
     if heading:
         return click.style(heading[1], bold=True) if bold else heading[1]
     words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
-    items = re.split(r"^- ", words, flags=re.MULTILINE)
-    filled = [textwrap.fill(items[0], width, break_on_hyphens=False)] if items[0].strip() else []
-    filled += [
-        textwrap.fill(item, width, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
-        for item in items[1:]
-    ]
+    first, *items = (" ".join(part.split()) for part in re.split(r"^- ", words, flags=re.MULTILINE))
+    filled = [_fill(first, width)] if first else []
+    filled += [_fill(item, width, "- ", "  ") for item in items]
     return "\n".join(filled)
+
+
+def _fill(text: str, width: int, first: str = "", rest: str = "") -> str:
+    """Lines of at most `width` columns; a code or a path is not broken at its hyphen."""
+    return textwrap.fill(text, width, break_on_hyphens=False, initial_indent=first, subsequent_indent=rest)

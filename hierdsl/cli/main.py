@@ -5,7 +5,9 @@ read, 130 interrupted.
 """
 
 import gc
+import io
 import os
+import sys
 from importlib import import_module
 
 import click
@@ -71,3 +73,8 @@ class _Lazy(click.Group):
 @click.version_option(package_name="hierdsl", prog_name="hierdsl")
 def main() -> None:
     """One checked text file for classes that form a tree."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # a letter that the terminal does not know is shown by its number
+            stream.reconfigure(errors="backslashreplace")

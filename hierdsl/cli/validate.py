@@ -34,7 +34,7 @@ cannot be read.
     type=click.Choice(["full", "concise", "json", "github", "sarif"]),
     default="full",
     show_default=True,
-    help="How diagnostics are printed: with their lines, for people; or for programs, on standard output.",
+    help="How diagnostics are printed: full is for people, the others are for programs.",
 )
 @click.option("--strict", is_flag=True, help="A warning makes the exit code 1 too.")
 def command(paths: tuple[str, ...], form: str, strict: bool) -> None:

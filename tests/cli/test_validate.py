@@ -310,3 +310,18 @@ def test_closed_standard_input_is_one_line():
         check=False,
     )
     assert (done.returncode, done.stderr) == (2, "error: standard input is closed\n")
+
+
+@pytest.mark.parametrize("form", ["full", *MACHINE])
+def test_a_letter_that_the_output_does_not_know_is_no_error(folder, form):
+    (folder / "x.hier").write_text("tree\n    straße\n    straße\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "hierdsl", "validate", "--format", form, "x.hier"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "not foreseen" not in done.stderr
+    assert "stra" in (done.stderr if form == "full" else done.stdout)

@@ -27,9 +27,9 @@ check: $(VENV)/.hierdsl
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Rewrite the golden files after an intended change, then read the diff.
+# Rewrite the golden files and the outputs in the pages after an intended change, then read the diff.
 golden: $(VENV)/.hierdsl
-	HIERDSL_REWRITE_GOLDEN=1 $(BIN)/python -m pytest -q tests -k golden
+	HIERDSL_REWRITE_GOLDEN=1 $(BIN)/python -m pytest -q tests -k "golden or test_docs"
 
 format: $(VENV)/.hierdsl
 	$(BIN)/ruff check --fix .

@@ -2,13 +2,13 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import IO, TYPE_CHECKING, NoReturn
 
 import click
 
 from hierdsl.diagnostics import Diagnostic
-from hierdsl.diagnostics.full import render_full
 from hierdsl.loading import analyze, find
 from hierdsl.source import printable
 
@@ -24,9 +24,8 @@ class Usage(click.ClickException):
     def show(self, file: object = None) -> None:
         """Print the line to standard error."""
         del file
-        click.echo(
-            f"{click.style('error', fg='red', bold=True)}: {printable(self.format_message())}", err=True
-        )
+        word = click.style("error", fg="red", bold=True) if colored(sys.stderr) else "error"
+        click.echo(f"{word}: {printable(self.format_message())}", err=True)
 
 
 class Failure(Usage):
@@ -41,26 +40,47 @@ def read(file: str) -> tuple[bytes, str]:
     Raises:
         Usage: It cannot be read.
     """
-    if file == "-":
-        return sys.stdin.buffer.read(), "<stdin>"
     try:
+        if file == "-":
+            if sys.stdin is None:  # a program was started without it
+                raise Usage("standard input is closed")
+            return sys.stdin.buffer.read(), "<stdin>"
         path = find(file)
         return path.read_bytes(), file if path == Path(file) else os.path.relpath(path)
     except OSError as error:
-        raise Usage(_reason(file, error)) from None
+        raise Usage(_reason("standard input" if file == "-" else f"'{file}'", error)) from None
 
 
-def _reason(file: str, error: OSError) -> str:
+def _reason(what: str, error: OSError) -> str:
     if isinstance(error, FileNotFoundError) and error.strerror is None:
         return str(error)
-    return f"cannot read '{file}': {error.strerror}"
+    return f"cannot read {what}: {error.strerror}"
 
 
-def show(diagnostics: list[Diagnostic]) -> None:
-    """Print diagnostics in full to standard error, in colour on a terminal unless NO_COLOR is set."""
-    color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
-    for diagnostic in diagnostics:
-        click.echo(render_full(diagnostic, color=color) + "\n", err=True, color=color)
+def colored(stream: IO[str]) -> bool:
+    """Whether text for this stream is coloured: on a terminal, unless NO_COLOR is set (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR")
+
+
+def show(
+    diagnostics: Sequence[Diagnostic], all_by: str = "hierdsl validate --format concise FILE lists all"
+) -> None:
+    """Print diagnostics in full to standard error, the first 100.
+
+    Args:
+        diagnostics: Those of one file.
+        all_by: How to see all of them, where there are more.
+    """
+    if not diagnostics:
+        return
+    from hierdsl.diagnostics.full import first_of, render_full  # noqa: PLC0415 - a file without any is shown sooner
+
+    color = colored(sys.stderr)
+    shown = first_of(diagnostics)
+    parts = [render_full(diagnostic, color=color) for diagnostic in shown]
+    if len(shown) < len(diagnostics):
+        parts.append(f"... and {len(diagnostics) - len(shown):,} more ({all_by})")
+    click.echo("".join(f"{part}\n\n" for part in parts), nl=False, err=True, color=color)
 
 
 def load_or_exit(file: str) -> "Hierarchy":

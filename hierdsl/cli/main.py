@@ -5,13 +5,16 @@ read, 130 interrupted.
 """
 
 import gc
+import io
 import os
+import sys
 from importlib import import_module
 
 import click
 
 _COMMANDS = {
     "validate": "Check files: diagnostics, or one line of counts.",
+    "explain": "Say what a diagnostic means, with an example and its mend.",
     "render": "Draw the tree: in the terminal, or as svg, png, pdf, dot.",
     "show": "Print the levels with their groups.",
     "compile": "Write the tables of a hierarchy as .npz.",
@@ -70,3 +73,8 @@ class _Lazy(click.Group):
 @click.version_option(package_name="hierdsl", prog_name="hierdsl")
 def main() -> None:
     """One checked text file for classes that form a tree."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # a letter that the terminal does not know is shown by its number
+            stream.reconfigure(errors="backslashreplace")

@@ -1,7 +1,7 @@
 """What is wrong with a file, as data; and how it is shown.
 
-A phase returns its value and a list of `Diagnostic`; it never prints. Rendering is pure text in
-`hierdsl.diagnostics.full`, one module for each output form.
+A phase returns its value and a list of `Diagnostic`; it never prints. Rendering is pure, text from data, one module
+for each form: `full` for people; `concise`, `github`, `json_form` and `sarif` for programs.
 """
 
 from hierdsl.diagnostics.codes import CODES, Code, Severity

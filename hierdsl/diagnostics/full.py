@@ -14,7 +14,7 @@
 Pure: text in, text out. Colour is asked for by the caller.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from operator import itemgetter
 
@@ -25,10 +25,22 @@ from hierdsl.diagnostics.codes import Severity
 from hierdsl.diagnostics.model import Annotation, Diagnostic
 from hierdsl.source import Source, printable
 
+MOST = 100
+"""Diagnostics of one file that a person is shown; nobody reads more, and a wrong file can have a million."""
+
 _MAX_LINE = 160
 """A longer source line is shown as a window around its annotation."""
 
 _HEAD = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
+
+
+def first_of(diagnostics: Sequence[Diagnostic], most: int = MOST) -> list[Diagnostic]:
+    """At most so many of them, in their order; where there are more, warnings make room for errors."""
+    if len(diagnostics) <= most:
+        return list(diagnostics)
+    errors = [i for i, d in enumerate(diagnostics) if d.is_error][:most]
+    warnings = [i for i, d in enumerate(diagnostics) if not d.is_error][: most - len(errors)]
+    return [diagnostics[i] for i in sorted(errors + warnings)]
 
 
 def _plain(text: str, **_: object) -> str:

@@ -61,7 +61,7 @@ class Diagnostic:
 class HierError(Exception):
     """A .hier file could not be used; `diagnostics` says why, in file order.
 
-    The text of the exception is the full rendering of the diagnostics.
+    The text of the exception is the full rendering of the diagnostics, of the first 100 where there are more.
     """
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
@@ -69,6 +69,8 @@ class HierError(Exception):
         super().__init__(self.diagnostics)
 
     def __str__(self) -> str:
-        from hierdsl.diagnostics.full import render_full  # noqa: PLC0415 - the renderer reads this module's types
+        from hierdsl.diagnostics.full import first_of, render_full  # noqa: PLC0415 - it reads this module's types
 
-        return "\n\n".join(render_full(d) for d in self.diagnostics)
+        shown = first_of(self.diagnostics)
+        rest = len(self.diagnostics) - len(shown)
+        return "\n\n".join([*map(render_full, shown), *([f"... and {rest:,} more"] if rest else [])])

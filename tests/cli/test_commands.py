@@ -94,8 +94,8 @@ def test_an_unreadable_file_is_one_line(folder):
 
 
 @pytest.mark.usefixtures("folder")
-def test_an_unreadable_folder_is_one_line():
-    result = run("validate", "a folder")
+def test_a_folder_is_no_file_for_the_other_commands():
+    result = run("show", "a folder")
     assert (result.exit_code, result.stderr) == (2, "error: cannot read 'a folder': Is a directory\n")
 
 
@@ -306,7 +306,7 @@ def test_no_text_makes_a_command_fall(text):
 # help
 
 
-COMMANDS = ["validate", "render", "show", "compile", "train", "faces"]
+COMMANDS = ["validate", "explain", "render", "show", "compile", "train", "faces"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -324,7 +324,7 @@ def test_the_help_of_all_names_every_command():
 
 
 def example_lines():
-    for command in ("validate", "render", "show", "compile"):
+    for command in ("validate", "explain", "render", "show", "compile"):
         text = run(command, "--help").stdout.split("Examples:")[1].split("\n\n")[0]
         for line in text.splitlines():
             if line.strip():

@@ -7,6 +7,8 @@ import zipfile
 
 import pytest
 
+from hierdsl.diagnostics import CODES
+
 HEAVY = ["torch", "networkx", "numpy", "rich.console", "graphviz", "PIL", "matplotlib"]
 
 
@@ -42,6 +44,7 @@ def validate(*arguments):
         ("import hierdsl", set()),
         ("import hierdsl; hierdsl.load('vistas')", set()),
         (validate("vistas"), set()),
+        (command("explain", "H203"), set()),
         (command("show", "helen"), {"numpy"}),
         (command("compile", "helen", "-o", "x.npz"), {"numpy"}),
         (command("render", "helen"), {"numpy", "rich.console", "graphviz"}),
@@ -69,6 +72,7 @@ def test_it_works_from_a_checkout(root, tmp_path):
     shown = python("-c", "import hierdsl; print(hierdsl.__file__)", cwd=tmp_path, path=root)
     assert shown.strip() == str(root / "hierdsl" / "__init__.py")
     assert "ok, 11 classes" in python("-m", "hierdsl", "validate", "helen", cwd=tmp_path, path=root)
+    assert python("-m", "hierdsl", "explain", "H203", cwd=tmp_path, path=root).startswith("H203: dup")
 
 
 @pytest.fixture(scope="session")
@@ -89,10 +93,11 @@ def wheel(root, tmp_path_factory):
     return folder / "site"
 
 
-def test_the_wheel_has_the_grammar_the_hierarchies_and_the_mark_of_types(wheel):
+def test_the_wheel_has_the_grammar_the_hierarchies_the_pages_and_the_mark_of_types(wheel):
     package = wheel / "hierdsl"
     assert (package / "grammars" / "hierdsl.lark").is_file()
     assert {path.stem for path in (package / "hierarchies").iterdir()} == {"camvid", "helen", "vistas"}
+    assert {path.stem for path in (package / "docs" / "diagnostics").iterdir()} == {*CODES, "README"}
     assert (package / "py.typed").is_file()
     assert {path.name for path in wheel.iterdir() if not path.name.endswith(".dist-info")} == {"hierdsl"}
 
@@ -103,6 +108,7 @@ def test_it_works_from_a_wheel(wheel, tmp_path):
     output = python("-m", "hierdsl", "validate", "helen", cwd=tmp_path, path=wheel)
     assert "ok, 11 classes" in output
     assert str(wheel.name) in output
+    assert python("-m", "hierdsl", "explain", "H203", cwd=tmp_path, path=wheel).startswith("H203: dup")
 
 
 def test_the_exit_codes_of_the_program(tmp_path):

@@ -4,16 +4,17 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NoReturn
+from typing import IO, TYPE_CHECKING, NamedTuple, NoReturn
 
 import click
 
 from hierdsl.diagnostics import Diagnostic
-from hierdsl.loading import analyze, find
+from hierdsl.loading import analyze, examine, find
 from hierdsl.source import printable
 
 if TYPE_CHECKING:
     from hierdsl.model import Hierarchy
+    from hierdsl.scope import Scope
 
 
 class Usage(click.ClickException):
@@ -34,8 +35,24 @@ class Failure(Usage):
     exit_code = 1
 
 
-def read(file: str) -> tuple[bytes, str]:
-    """The bytes of a file, of a bundled hierarchy, or of standard input for `-`; and its name in messages.
+class Text(NamedTuple):
+    """A text that was read: its bytes, its name in messages, and the path that what it uses lies beside."""
+
+    data: bytes
+    name: str
+    path: Path
+
+    def examine(self) -> "tuple[Scope | None, list[Diagnostic]]":
+        """Check it."""
+        return examine(self.data, self.name, path=self.path)
+
+    def analyze(self) -> "tuple[Hierarchy | None, list[Diagnostic]]":
+        """Check it and build the hierarchy."""
+        return analyze(self.data, self.name, path=self.path)
+
+
+def read(file: str) -> Text:
+    """A file, a bundled hierarchy, or standard input for `-`, which stands in the current folder.
 
     Raises:
         Usage: It cannot be read.
@@ -44,9 +61,9 @@ def read(file: str) -> tuple[bytes, str]:
         if file == "-":
             if sys.stdin is None:  # a program was started without it
                 raise Usage("standard input is closed")
-            return sys.stdin.buffer.read(), "<stdin>"
+            return Text(sys.stdin.buffer.read(), "<stdin>", Path("<stdin>"))
         path = find(file)
-        return path.read_bytes(), file if path == Path(file) else os.path.relpath(path)
+        return Text(path.read_bytes(), file if path == Path(file) else os.path.relpath(path), path)
     except OSError as error:
         raise Usage(_reason("standard input" if file == "-" else f"'{file}'", error)) from None
 
@@ -85,7 +102,7 @@ def show(
 
 def load_or_exit(file: str) -> "Hierarchy":
     """The hierarchy of a file; its diagnostics on standard error, and the end of the program on errors."""
-    hierarchy, diagnostics = analyze(*read(file))
+    hierarchy, diagnostics = read(file).analyze()
     if hierarchy is None:
         show(diagnostics)
         stop_with_errors(file, diagnostics)

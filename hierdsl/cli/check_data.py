@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hierdsl.atomic import write_whole
+from hierdsl.cli.common import Usage, read, show, stop_with_errors
+from hierdsl.cli.extras import needs
+from hierdsl.loading import examine
+from hierdsl.scope import Scope
+
 if TYPE_CHECKING:
     from hierdsl.data.fit import Fit
     from hierdsl.data.labelled_tree import LabelledTree
     from hierdsl.data.parallel import Advance
-    from hierdsl.data.reading import Reader
-
-# What reads the .hier file is imported when the first images are being read by other processes: PLC0415
 
 
 @click.command(
@@ -52,7 +55,7 @@ Exit code: 0 the file fits, 1 it does not, 2 used wrongly.
     type=click.FloatRange(min=0, max=442),
     help="RGB distance up to which the nearest colour counts, instead of that of the file.",
 )
-@click.option("--jobs", metavar="N", type=click.IntRange(1, 256), help="Processes that read images.")
+@click.option("--jobs", metavar="N", type=click.IntRange(1, 256), help="Images that are read at once.")
 def command(
     file: str,
     root: Path,
@@ -68,79 +71,63 @@ def command(
     mend it. Of a map of colours, the pixels are counted by distance from the nearest listed colour, so that
     one sees what a tolerance would do.
     """
-    from hierdsl.cli.extras import needs  # noqa: PLC0415 - see above
-
     with needs("data", "reading images"):
-        from hierdsl.data.error import DataError  # noqa: PLC0415 - the same
+        from hierdsl.data.error import DataError  # noqa: PLC0415 - the command needs the extra, its --help does not
         from hierdsl.data.folder import find_labels  # noqa: PLC0415 - the same
-        from hierdsl.data.reading import Reader, default_jobs  # noqa: PLC0415 - the same
-    from hierdsl.cli.common import Usage  # noqa: PLC0415 - the same
 
+    name, scope = _checked(file)
+    tree = _tree(scope, name, label_map or "", tolerance)
     try:
         paths = find_labels(root)
     except DataError as error:
         raise Usage(str(error)) from None
-    reader = Reader(paths, jobs or default_jobs(len(paths)))
     try:
-        name, tree, hashed = _read_file(file, label_map or "", tolerance, hashed=write_counts is not None)
-        fit = _count(tree, paths, reader)
+        fit = _count(tree, paths, jobs)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-    finally:
-        reader.close()
     if write_counts is not None:
-        _write(write_counts, fit, name, hashed)
+        _write(write_counts, fit, name, scope)
     _print(fit, name, as_json=as_json)
     sys.exit(0 if fit.fits else 1)
 
 
-def _read_file(
-    file: str, label_map: str, tolerance: float | None, *, hashed: bool
-) -> "tuple[str, LabelledTree, str]":
-    """The name of the file in messages, its tree with the label map, and the hash of its tables if asked for."""
-    from hierdsl.cli.common import Usage, read, show, stop_with_errors  # noqa: PLC0415 - see above
-    from hierdsl.data.labelled_tree import labelled_tree  # noqa: PLC0415 - the same
-    from hierdsl.loading import examine  # noqa: PLC0415 - the same
-
+def _checked(file: str) -> tuple[str, Scope]:
+    """The name of the file in messages, and what it says; the end of the program where it has errors."""
     data, name = read(file)
     scope, diagnostics = examine(data, name)
     if scope is None:
         show(diagnostics)
         stop_with_errors(name, diagnostics)
-    names = list(scope.label_maps)
-    if label_map not in names:
-        listed = ", ".join(other or "the default map" for other in names)
+    return name, scope
+
+
+def _tree(scope: Scope, name: str, label_map: str, tolerance: float | None) -> "LabelledTree":
+    from hierdsl.data.labelled_tree import labelled_tree  # noqa: PLC0415 - see above
+
+    if label_map not in scope.label_maps:
+        listed = ", ".join(other or "the default map" for other in scope.label_maps)
         if label_map:
             raise Usage(f"--labels: '{name}' has no label map '{label_map}'; it has: {listed or 'none'}")
-        mend = f"choose one with --labels: {listed}" if names else "write the ids behind the names: car = 8"
+        mend = f"choose one with --labels: {listed}" if listed else "write the ids behind the names: car = 8"
         raise Usage(f"'{name}' gives no ids to its classes; {mend}")
     tree = labelled_tree(scope, label_map)
-    if tolerance is not None:
-        if not tree.colors:
-            raise Usage("--tolerance is of colours, but the label map is of ids")
-        tree = replace(tree, tolerance=tolerance)
-    if not hashed:
-        return name, tree, ""
-    from hierdsl.compiler import compile_hierarchy  # noqa: PLC0415 - as long as a hundred images
-    from hierdsl.model import build  # noqa: PLC0415 - the same
-
-    return name, tree, compile_hierarchy(build(scope)).hash
+    if tolerance is None:
+        return tree
+    if not tree.colors:
+        raise Usage("--tolerance is of colours, but the label map is of ids")
+    return replace(tree, tolerance=tolerance)
 
 
-def _count(tree: "LabelledTree", paths: list[Path], reader: "Reader") -> "Fit":
-    from concurrent.futures import BrokenExecutor  # noqa: PLC0415 - see above
-
-    from hierdsl.cli.common import Failure  # noqa: PLC0415 - the same
+def _count(tree: "LabelledTree", paths: list[Path], jobs: int | None) -> "Fit":
+    from hierdsl.data.content import read_content  # noqa: PLC0415 - see above
     from hierdsl.data.fit import Counting  # noqa: PLC0415 - the same
+    from hierdsl.data.parallel import in_parallel  # noqa: PLC0415 - the same
 
     counting = Counting(tree, paths)
-    try:
-        with _progress(len(paths)) as advance:
-            for image, content in enumerate(reader.contents()):
-                counting.add(image, content)
-                advance(1)
-    except BrokenExecutor:
-        raise Failure("a process that reads images died, often for lack of memory; use --jobs 1") from None
+    with _progress(len(paths)) as advance:
+        for image, content in enumerate(in_parallel(read_content, paths, jobs)):
+            counting.add(image, content)
+            advance(1)
     return counting.done()
 
 
@@ -150,8 +137,8 @@ def _progress(total: int) -> "Iterator[Advance]":
     if not sys.stderr.isatty():
         yield lambda _count: None
         return
-    from rich.console import Console  # noqa: PLC0415 - as long as a hundred images
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415 - slow to import
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415 - the same
 
     columns = (TextColumn("reading labels"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
@@ -169,12 +156,13 @@ def _print(fit: "Fit", name: str, *, as_json: bool) -> None:
         click.echo(line)
 
 
-def _write(path: Path, fit: "Fit", name: str, hashed: str) -> None:
-    from hierdsl.atomic import write_whole  # noqa: PLC0415 - see above
-    from hierdsl.cli.common import Usage  # noqa: PLC0415 - the same
-    from hierdsl.data.fit_text import to_counts  # noqa: PLC0415 - the same
+def _write(path: Path, fit: "Fit", name: str, scope: Scope) -> None:
+    from hierdsl.compiler import compile_hierarchy  # noqa: PLC0415 - only for this flag
+    from hierdsl.data.fit_text import to_counts  # noqa: PLC0415 - see above
+    from hierdsl.model import build  # noqa: PLC0415 - as above
 
-    text = json.dumps(to_counts(fit, name, hashed), indent=1, ensure_ascii=False) + "\n"
+    counts = to_counts(fit, name, compile_hierarchy(build(scope)).hash)
+    text = json.dumps(counts, indent=1, ensure_ascii=False) + "\n"
     try:
         write_whole(path, text.encode("utf-8", errors="surrogateescape"))
     except OSError as error:

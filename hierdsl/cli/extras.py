@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from hierdsl.cli.common import Usage
+
 
 @contextmanager
 def needs(extra: str, what: str) -> Iterator[None]:
@@ -18,8 +20,6 @@ def needs(extra: str, what: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        from hierdsl.cli.common import Usage  # noqa: PLC0415 - it imports much, which can wait
-
         raise Usage(
             f"{what} needs more packages ({error.name} is missing): pip install 'hierdsl[{extra}]'"
         ) from None

@@ -62,7 +62,7 @@ def find_labels(root: Path) -> list[Path]:
             return found
     listed = " or ".join(sorted(LABEL_TYPES))
     raise DataError(
-        f"there are no label images ({listed}) in '{root}/*/labels', '{root}/labels' or '{root}' itself"
+        f"there are no label images ({listed}) in '{root / '*' / 'labels'}', '{root / 'labels'}' or '{root}' itself"
     )
 
 

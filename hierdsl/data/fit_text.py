@@ -129,6 +129,7 @@ def _told(fit: Fit, seen: Seen) -> str:
 def to_data(fit: Fit, file: str) -> dict[str, Any]:
     """The whole of it as plain data; docs/reference/commands.md documents the keys."""
     tree = fit.tree
+    classes = set(tree.leaves)
     levels = [
         {"name": name, "nodes": [tree.paths[node] for node in tree.cut(level)]}
         for level, name in enumerate(tree.level_names)
@@ -136,7 +137,7 @@ def to_data(fit: Fit, file: str) -> dict[str, Any]:
     nodes = [
         {
             "path": tree.paths[node],
-            "class": node in set(tree.leaves),
+            "class": node in classes,
             "pixels": fit.pixels[node],
             "direct_pixels": fit.direct[node],
             "images": fit.node_images[node],

@@ -260,3 +260,23 @@ def test_faces_of_colours_fit_with_the_tolerance_of_the_bundled_file(shared):
     assert {node["path"]: node["direct_pixels"] for node in report["nodes"]} == direct
     assert report["pixels"]["labelled"] > 0.99 * report["pixels"]["all"]
     assert report["never_seen_classes"] == []
+
+
+def test_counting_ids_imports_neither_numpy_nor_the_model():
+    script = (
+        "import sys\nfrom hierdsl.cli import main\n"
+        "try:\n    main(['check-data', 'toy.hier', '--data', 'data'])\nexcept SystemExit as end:\n"
+        "    assert not end.code\n"
+        "absent = {'torch', 'numpy', 'pydantic', 'networkx', 'rich.console', 'matplotlib'}\n"
+        "assert not absent & set(sys.modules), absent & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_without_pillow_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "hierdsl.data.folder", None)
+    result = check()
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: reading images needs more packages (")
+    assert result.stderr.endswith("pip install 'hierdsl[data]'\n")

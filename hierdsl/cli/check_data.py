@@ -72,22 +72,21 @@ def command(
     one sees what a tolerance would do.
     """
     with needs("data", "reading images"):
-        from hierdsl.data.error import DataError  # noqa: PLC0415 - the command needs the extra, its --help does not
-        from hierdsl.data.folder import find_labels  # noqa: PLC0415 - the same
+        from PIL import Image  # noqa: F401, PLC0415 - the command needs the extra, its --help does not
+    from hierdsl.data.error import DataError  # noqa: PLC0415 - the same
+    from hierdsl.data.folder import find_labels  # noqa: PLC0415 - the same
 
-    name, scope = _checked(file)
-    tree = _tree(scope, name, label_map or "", tolerance)
     try:
-        paths = find_labels(root)
+        name, scope = _checked(file)
+        tree = _tree(scope, name, label_map or "", tolerance)
+        fit = _count(tree, find_labels(root), jobs)
+        if write_counts is not None:
+            _write(write_counts, fit, name, scope)
+        _print(fit, name, as_json=as_json)
     except DataError as error:
         raise Usage(str(error)) from None
-    try:
-        fit = _count(tree, paths, jobs)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-    if write_counts is not None:
-        _write(write_counts, fit, name, scope)
-    _print(fit, name, as_json=as_json)
     sys.exit(0 if fit.fits else 1)
 
 

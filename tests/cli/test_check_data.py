@@ -275,8 +275,8 @@ def test_counting_ids_imports_neither_numpy_nor_the_model():
 
 
 def test_without_pillow_the_extra_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "hierdsl.data.folder", None)
+    monkeypatch.setitem(sys.modules, "PIL", None)
     result = check()
     assert result.exit_code == 2
-    assert result.stderr.startswith("error: reading images needs more packages (")
+    assert result.stderr.startswith("error: reading images needs more packages (PIL is missing): ")
     assert result.stderr.endswith("pip install 'hierdsl[data]'\n")

@@ -70,7 +70,8 @@ Examples:
 
 \b
 DIR holds train/images, train/labels, val/images and val/labels. A label image
-has the stem of its image and one channel of ids (8 or 16 bits, or a palette).
+has the stem of its image and one channel of ids (8 or 16 bits, or a palette),
+or colours, as the label map says.
 """,
 )
 @click.argument("file", metavar="FILE", required=False)

@@ -17,7 +17,7 @@ from time import perf_counter
 from hierdsl.data.folder import find_labels
 from hierdsl.data.parallel import default_jobs
 
-ROUNDS = 15
+ROUNDS = 7
 RIVAL = """
 import sys
 from concurrent.futures import ThreadPoolExecutor

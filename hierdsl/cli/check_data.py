@@ -13,13 +13,18 @@ import click
 from hierdsl.atomic import write_whole
 from hierdsl.cli.common import Usage, read, show, stop_with_errors
 from hierdsl.cli.extras import needs
-from hierdsl.loading import examine
-from hierdsl.scope import Scope
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hierdsl.data.content import Content
     from hierdsl.data.fit import Fit
     from hierdsl.data.labelled_tree import LabelledTree
     from hierdsl.data.parallel import Advance
+    from hierdsl.scope import Scope
+
+_AHEAD = 256
+"""Images that may wait to be counted: what is kept of each is small."""
 
 
 @click.command(
@@ -73,13 +78,18 @@ def command(
     """
     with needs("data", "reading images"):
         from PIL import Image  # noqa: F401, PLC0415 - the command needs the extra, its --help does not
+    from hierdsl.data.content import read_content  # noqa: PLC0415 - the same
     from hierdsl.data.error import DataError  # noqa: PLC0415 - the same
     from hierdsl.data.folder import find_labels  # noqa: PLC0415 - the same
+    from hierdsl.data.parallel import InParallel  # noqa: PLC0415 - the same
 
     try:
-        name, scope = _checked(file)
-        tree = _tree(scope, name, label_map or "", tolerance)
-        fit = _count(tree, find_labels(root), jobs)
+        paths = find_labels(root)
+        # the images are decoded while the file is parsed
+        with InParallel(read_content, paths, jobs, ahead=_AHEAD) as contents:
+            name, scope = _checked(file)
+            tree = _tree(scope, name, label_map or "", tolerance)
+            fit = _count(tree, paths, contents)
         if write_counts is not None:
             _write(write_counts, fit, name, scope)
         _print(fit, name, as_json=as_json)
@@ -90,17 +100,17 @@ def command(
     sys.exit(0 if fit.fits else 1)
 
 
-def _checked(file: str) -> tuple[str, Scope]:
+def _checked(file: str) -> "tuple[str, Scope]":
     """The name of the file in messages, and what it says; the end of the program where it has errors."""
-    data, name = read(file)
-    scope, diagnostics = examine(data, name)
+    text = read(file)
+    scope, diagnostics = text.examine()
     if scope is None:
         show(diagnostics)
-        stop_with_errors(name, diagnostics)
-    return name, scope
+        stop_with_errors(text.name, diagnostics)
+    return text.name, scope
 
 
-def _tree(scope: Scope, name: str, label_map: str, tolerance: float | None) -> "LabelledTree":
+def _tree(scope: "Scope", name: str, label_map: str, tolerance: float | None) -> "LabelledTree":
     from hierdsl.data.labelled_tree import labelled_tree  # noqa: PLC0415 - see above
 
     if label_map not in scope.label_maps:
@@ -117,14 +127,12 @@ def _tree(scope: Scope, name: str, label_map: str, tolerance: float | None) -> "
     return replace(tree, tolerance=tolerance)
 
 
-def _count(tree: "LabelledTree", paths: list[Path], jobs: int | None) -> "Fit":
-    from hierdsl.data.content import read_content  # noqa: PLC0415 - see above
-    from hierdsl.data.fit import Counting  # noqa: PLC0415 - the same
-    from hierdsl.data.parallel import in_parallel  # noqa: PLC0415 - the same
+def _count(tree: "LabelledTree", paths: list[Path], contents: "Iterable[Content]") -> "Fit":
+    from hierdsl.data.fit import Counting  # noqa: PLC0415 - see above
 
     counting = Counting(tree, paths)
     with _progress(len(paths)) as advance:
-        for image, content in enumerate(in_parallel(read_content, paths, jobs)):
+        for image, content in enumerate(contents):
             counting.add(image, content)
             advance(1)
     return counting.done()
@@ -155,7 +163,7 @@ def _print(fit: "Fit", name: str, *, as_json: bool) -> None:
         click.echo(line)
 
 
-def _write(path: Path, fit: "Fit", name: str, scope: Scope) -> None:
+def _write(path: Path, fit: "Fit", name: str, scope: "Scope") -> None:
     from hierdsl.compiler import compile_hierarchy  # noqa: PLC0415 - only for this flag
     from hierdsl.data.fit_text import to_counts  # noqa: PLC0415 - see above
     from hierdsl.model import build  # noqa: PLC0415 - as above

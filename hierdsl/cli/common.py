@@ -9,7 +9,6 @@ from typing import IO, TYPE_CHECKING, NamedTuple, NoReturn
 import click
 
 from hierdsl.diagnostics import Diagnostic
-from hierdsl.loading import analyze, examine, find
 from hierdsl.source import printable
 
 if TYPE_CHECKING:
@@ -44,10 +43,14 @@ class Text(NamedTuple):
 
     def examine(self) -> "tuple[Scope | None, list[Diagnostic]]":
         """Check it."""
+        from hierdsl.loading import examine  # noqa: PLC0415 - the parser; some have other things to start first
+
         return examine(self.data, self.name, path=self.path)
 
     def analyze(self) -> "tuple[Hierarchy | None, list[Diagnostic]]":
         """Check it and build the hierarchy."""
+        from hierdsl.loading import analyze  # noqa: PLC0415 - the same
+
         return analyze(self.data, self.name, path=self.path)
 
 
@@ -57,6 +60,8 @@ def read(file: str) -> Text:
     Raises:
         Usage: It cannot be read.
     """
+    from hierdsl.loading import find  # noqa: PLC0415 - the same
+
     try:
         if file == "-":
             if sys.stdin is None:  # a program was started without it

@@ -1,9 +1,13 @@
 """Work on many files at once, in threads: Pillow decodes, and NumPy sorts, without the interpreter's lock."""
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 Advance = Callable[[int], None]
 """Told how many images are done; drives a progress bar."""
@@ -18,27 +22,48 @@ def default_jobs() -> int:
     return min(8, cores)
 
 
-def in_parallel(work: Callable[[_T], _R], items: Iterable[_T], jobs: int | None = None) -> Iterator[_R]:
-    """Results in order, a few ahead at a time, so that memory holds only what is used.
+class InParallel(Generic[_T, _R]):
+    """Results in order. The first are worked on from the start, so that the caller can do other things first.
 
-    Args:
-        work: Done for each item.
-        items: What there is to do.
-        jobs: Threads, chosen if not given; with 1 there is none but the caller's.
+    Use it in a `with`: what is not asked for any more is then not begun.
     """
-    threads = jobs or default_jobs()
-    if threads == 1:
-        yield from map(work, items)
-        return
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - one thread has no use for it
 
-    with ThreadPoolExecutor(threads) as pool:
-        todo = iter(items)
-        pending = [pool.submit(work, item) for item in islice(todo, 4 * threads)]
-        try:
-            while pending:
-                yield pending.pop(0).result()
-                pending += [pool.submit(work, item) for item in islice(todo, 1)]
-        finally:
-            for future in pending:
-                future.cancel()
+    def __init__(
+        self, work: Callable[[_T], _R], items: Iterable[_T], jobs: int | None = None, ahead: int | None = None
+    ) -> None:
+        """Begin.
+
+        Args:
+            work: Done for each item.
+            items: What there is to do.
+            jobs: Threads, chosen if not given; with 1 there is none but the caller's.
+            ahead: Results that may wait to be asked for; by default four for each thread.
+        """
+        self._work = work
+        self._todo = iter(items)
+        self._pool: ThreadPoolExecutor | None = None
+        self._pending: deque[Future[_R]] = deque()
+        threads = jobs or default_jobs()
+        if threads > 1:
+            from concurrent import futures  # noqa: PLC0415 - one thread has no use for it
+
+            self._pool = pool = futures.ThreadPoolExecutor(threads)
+            for item in islice(self._todo, 4 * threads if ahead is None else ahead):
+                self._pending.append(pool.submit(work, item))
+
+    def __iter__(self) -> Iterator[_R]:
+        """The results, in the order of the items."""
+        if self._pool is None:
+            yield from map(self._work, self._todo)
+            return
+        while self._pending:
+            yield self._pending.popleft().result()
+            for item in islice(self._todo, 1):
+                self._pending.append(self._pool.submit(self._work, item))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)

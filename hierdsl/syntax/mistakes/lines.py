@@ -184,7 +184,7 @@ def use_head(f: Failure) -> Diagnostic | None:
     if match:
         return f.rewrite(
             "the name of a used file stands behind 'as'",
-            f"{re.sub(r'[ 	]*as$', '', f.before)} as {match[1]}",
+            f"{re.sub(r'[ 	]+as$', '', f.before)} as {match[1]}",
         )
     return f.diagnostic(
         f"expected {listed(f.expected)}",

@@ -188,7 +188,7 @@ class _Files:
             others = [
                 p.relative_to(path.parent).as_posix() for p in sorted(path.parent.glob("**/*.hier"))[:1000]
             ]
-            close = nearest(written, [*others, *bundled])
+            close = nearest(written, [*others, *bundled]) or nearest(Path(written).stem, bundled)
             mend = f'did you mean "{close}"?' if close else "the path counts from the folder of this file"
             found.append(Diagnostic("H501", f"there is no file '{written}'", place, help=mend))
             return None

@@ -34,8 +34,8 @@ class MapScope:
 
     @property
     def is_color(self) -> bool:
-        """Whether it holds colours; its first value decides."""
-        return bool(self.uses) and self.uses[0].ids.is_color
+        """Whether it holds colours; its first value decides, of those that are written right."""
+        return next((use.ids.is_color for use in self.uses if use.ids.first >= 0), False)
 
     @property
     def ranges(self) -> Ranges:

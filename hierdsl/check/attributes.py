@@ -1,5 +1,6 @@
 """Rules on the attributes of nodes and levels."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 from hierdsl.diagnostics import Annotation, Diagnostic, Edit, nearest
@@ -59,9 +60,20 @@ def _check(
             read(attribute.value)
         except ValueError as error:
             example = _EXAMPLES.get(key, f'[{key}="a text"]')
+            meant = _meant(key, attribute)
             yield Diagnostic(
                 "H205",
                 f"'{key}' {'needs a' if attribute.value is None else 'has a wrong'} value: {error}",
                 Annotation(document.source, attribute.value_span),
-                help=f"write it like {example}",
+                help=f"write {meant}" if meant else f"write it like {example}",
+                edits=(Edit(document.source, attribute.value_span, meant),) if meant else (),
             )
+
+
+def _meant(key: str, attribute: AttributeDecl) -> str | None:
+    """A colour without its hash, or of three digits, in full."""
+    value = getattr(attribute.value, "text", attribute.value)
+    match = re.fullmatch(r"#?([0-9a-fA-F]{6}|[0-9a-fA-F]{3})", value) if isinstance(value, str) else None
+    if key != "color" or not match:
+        return None
+    return f'"#{match[1] if len(match[1]) == 6 else "".join(2 * digit for digit in match[1])}"'

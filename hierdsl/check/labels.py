@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from hierdsl.diagnostics import Annotation, Diagnostic, Edit, nearest
 from hierdsl.id_ranges import Collision
 from hierdsl.scope import MAX_ID, Scope, quote
-from hierdsl.syntax import Document, IdRange, LabelsDecl, Reference
+from hierdsl.syntax import Document, IdRange, LabelDecl, LabelsDecl, Reference
 
 MAX_TOLERANCE = 442
 """The distance from black to white, rounded up."""
@@ -40,7 +40,15 @@ def label_references_name_a_node(scope: Scope) -> Iterator[Diagnostic]:
     document = scope.document
     for labels in document.labels:
         for entry in labels.entries:
-            if not entry.target.is_ignore:
+            if _is_tolerance(scope, entry):
+                place = Annotation(document.source, entry.span)
+                mend = document.source.slice(entry.span).replace("=", "", 1)
+                mend = " ".join(mend.split())
+                edits = (Edit(document.source, entry.span, mend),)
+                yield Diagnostic(
+                    "H307", "a tolerance is given without '='", place, help=f"write {mend}", edits=edits
+                )
+            elif not entry.target.is_ignore:
                 yield from reference_names_a_node(scope, entry.target)
             if entry.ids is None and not entry.target.is_ignore:
                 yield Diagnostic(
@@ -50,6 +58,13 @@ def label_references_name_a_node(scope: Scope) -> Iterator[Diagnostic]:
                     help="write ignore = *",
                     edits=(Edit(document.source, entry.span, "ignore = *"),),
                 )
+
+
+def _is_tolerance(scope: Scope, entry: LabelDecl) -> bool:
+    """Whether `tolerance = 24` is no class, but what it looks like."""
+    return (
+        entry.target.parts == ("tolerance",) and not entry.target.quoted and not scope.resolve(entry.target)
+    )
 
 
 def reference_names_a_node(scope: Scope, reference: Reference) -> Iterator[Diagnostic]:
@@ -149,8 +164,9 @@ def _invalid_color(document: Document, item: IdRange) -> Diagnostic:
 def maps_hold_ids_or_colors(scope: Scope) -> Iterator[Diagnostic]:
     """H306: the values of one label map are of one kind."""
     for label_map in scope.label_maps.values():
-        first = label_map.uses[0] if label_map.uses else None
-        other = next((use for use in label_map.uses if use.ids.is_color != label_map.is_color), None)
+        uses = [use for use in label_map.uses if use.ids.first >= 0]
+        first = uses[0] if uses else None
+        other = next((use for use in uses if use.ids.is_color != label_map.is_color), None)
         if first is None or other is None:
             continue
         kinds = ("a colour", "an id") if first.ids.is_color else ("an id", "a colour")
@@ -240,15 +256,18 @@ def _collision(scope: Scope, name: str, collision: Collision) -> Diagnostic:
 
 def classes_have_an_id(scope: Scope) -> Iterator[Diagnostic]:
     """W301: if there is a default label map, every class has an id in it."""
+    document = scope.document
     default = scope.label_maps.get("")
     if not scope.complete or default is None or not any(use.node >= 0 for use in default.uses):
         return
     labelled = {use.node for use in default.uses}
+    elsewhere = {use.node for label_map in scope.label_maps.values() for use in label_map.uses}
     first: dict[tuple[int, str], int] = {}
     for position in scope.classes:
         node = scope.nodes[position]
         is_twin = first.setdefault((node.parent, node.name.text), position) != position
-        if position in labelled or is_twin:
+        is_used = node.source is not document.source  # with a label map of its own, perhaps
+        if position in labelled or is_twin or (is_used and position in elsewhere):
             continue
         example = '"#40c0c0"' if default.is_color else "12"
         yield Diagnostic(

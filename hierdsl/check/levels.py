@@ -130,14 +130,15 @@ def classes_have_a_level_left(scope: Scope) -> Iterator[Diagnostic]:
     if not scope.pins or scope.levels is None or not scope.complete:
         return
     count = len(scope.levels)
+    # what lies below a wrong pin is that pin's mistake, and what lies below no level is its parent's
+    misplaced = {pin.node for pin in scope.pins if pin.level is None or pin.level < scope.ranks[pin.node]}
     for position, rank in enumerate(scope.ranks):
-        node = scope.nodes[position]
-        if (
-            rank < count
-            or scope.ignored[position]
-            or (node.parent >= 0 and scope.ranks[node.parent] >= count)
-        ):
+        if scope.nodes[position].parent in misplaced:
+            misplaced.add(position)
+        if rank < count or scope.ignored[position] or position in misplaced:
             continue
+        misplaced.add(position)
+        node = scope.nodes[position]
         above = position
         while above >= 0 and not _pin(scope.nodes[above]):
             above = scope.nodes[above].parent

@@ -33,7 +33,11 @@ def siblings_have_different_names(scope: Scope) -> Iterator[Diagnostic]:
         )
         inner = position in scope.parents
         mend = "rename one"
-        if twin.source is not node.source:
+        secondary: tuple[Annotation, ...] = (_name(twin, "first defined here"),)
+        if twin.source is node.source and twin.name.span == node.name.span:
+            secondary, where = (), "comes in twice"
+            mend = "rename it in one of the 'use' sections that take it in, or graft it elsewhere"
+        elif twin.source is not node.source:
             mend += ", or merge them below 'edit'"
         elif inner:
             mend += ", or move these children under the first one"
@@ -45,8 +49,8 @@ def siblings_have_different_names(scope: Scope) -> Iterator[Diagnostic]:
         yield Diagnostic(
             "H203",
             f"{'node' if inner else 'class'} '{node.name.text}' is already defined",
-            _name(node, f"same name {where}"),
-            secondary=(_name(twin, "first defined here"),),
+            _name(node, f"same name {where}" if secondary else where),
+            secondary=secondary,
             help=mend,
         )
 

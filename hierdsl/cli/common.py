@@ -4,16 +4,16 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NoReturn
+from typing import IO, TYPE_CHECKING, NamedTuple, NoReturn
 
 import click
 
 from hierdsl.diagnostics import Diagnostic
-from hierdsl.loading import analyze, find
 from hierdsl.source import printable
 
 if TYPE_CHECKING:
     from hierdsl.model import Hierarchy
+    from hierdsl.scope import Scope
 
 
 class Usage(click.ClickException):
@@ -34,19 +34,41 @@ class Failure(Usage):
     exit_code = 1
 
 
-def read(file: str) -> tuple[bytes, str]:
-    """The bytes of a file, of a bundled hierarchy, or of standard input for `-`; and its name in messages.
+class Text(NamedTuple):
+    """A text that was read: its bytes, its name in messages, and the path that what it uses lies beside."""
+
+    data: bytes
+    name: str
+    path: Path
+
+    def examine(self) -> "tuple[Scope | None, list[Diagnostic]]":
+        """Check it."""
+        from hierdsl.loading import examine  # noqa: PLC0415 - the parser; some have other things to start first
+
+        return examine(self.data, self.name, path=self.path)
+
+    def analyze(self) -> "tuple[Hierarchy | None, list[Diagnostic]]":
+        """Check it and build the hierarchy."""
+        from hierdsl.loading import analyze  # noqa: PLC0415 - the same
+
+        return analyze(self.data, self.name, path=self.path)
+
+
+def read(file: str) -> Text:
+    """A file, a bundled hierarchy, or standard input for `-`, which stands in the current folder.
 
     Raises:
         Usage: It cannot be read.
     """
+    from hierdsl.loading import find  # noqa: PLC0415 - the same
+
     try:
         if file == "-":
             if sys.stdin is None:  # a program was started without it
                 raise Usage("standard input is closed")
-            return sys.stdin.buffer.read(), "<stdin>"
+            return Text(sys.stdin.buffer.read(), "<stdin>", Path("<stdin>"))
         path = find(file)
-        return path.read_bytes(), file if path == Path(file) else os.path.relpath(path)
+        return Text(path.read_bytes(), file if path == Path(file) else os.path.relpath(path), path)
     except OSError as error:
         raise Usage(_reason("standard input" if file == "-" else f"'{file}'", error)) from None
 
@@ -85,7 +107,7 @@ def show(
 
 def load_or_exit(file: str) -> "Hierarchy":
     """The hierarchy of a file; its diagnostics on standard error, and the end of the program on errors."""
-    hierarchy, diagnostics = analyze(*read(file))
+    hierarchy, diagnostics = read(file).analyze()
     if hierarchy is None:
         show(diagnostics)
         stop_with_errors(file, diagnostics)

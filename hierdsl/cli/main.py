@@ -19,6 +19,7 @@ _COMMANDS = {
     "render": "Draw the tree: in the terminal, or as svg, png, pdf, dot.",
     "show": "Print the levels with their groups, or the tree of several files as one.",
     "compile": "Write the tables of a hierarchy as .npz.",
+    "check-data": "Count the classes in label images, and find what the file does not list.",
     "train": "Train a segmentation network on images labelled with the classes.",
     "faces": "Write the embedded data set of drawn faces as a folder.",
 }
@@ -37,7 +38,7 @@ class _Lazy(click.Group):
             return None
         gc.disable()  # importing makes much and drops nothing: a tenth of the time that a user waits for `validate`
         try:
-            command = import_module(f"hierdsl.cli.{cmd_name}").command
+            command = import_module(f"hierdsl.cli.{cmd_name.replace('-', '_')}").command
         finally:
             gc.enable()
         assert isinstance(command, click.Command)  # noqa: S101 - our own modules

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import click
 
-from hierdsl.cli.common import Failure, Usage, plural, read, show, stop_with_errors
+from hierdsl.cli.common import Failure, Text, Usage, plural, read, show, stop_with_errors
 from hierdsl.cli.extras import needs
 from hierdsl.train.config import PAPER, SettingsError, TrainConfig, settings
 
@@ -70,7 +70,8 @@ Examples:
 
 \b
 DIR holds train/images, train/labels, val/images and val/labels. A label image
-has the stem of its image and one channel of ids (8 or 16 bits, or a palette).
+has the stem of its image and one channel of ids (8 or 16 bits, or a palette),
+or colours, as the label map says.
 """,
 )
 @click.argument("file", metavar="FILE", required=False)
@@ -144,8 +145,8 @@ def _train(
         if folder is not None:
             config, data, labels = _resumed(folder, config_file, given, data, labels)
         assert config is not None and data is not None  # noqa: S101, PT018 - by the checks above
-        source = read(file)[::-1] if file else (str(folder.hierarchy), folder.hierarchy.read_bytes())  # type: ignore[union-attr]  # a file or a folder is given
-        started = start(_hierarchy(*source), config, data, labels or "", out, folder, console)
+        source = read(file or str(folder.hierarchy))  # type: ignore[union-attr]  # a file or a folder is given
+        started = start(_hierarchy(source), config, data, labels or "", out, folder, console)
         run = started.run
         _announce(console, run, len(started.val))
         display = RunDisplay(console, config.epochs)
@@ -213,16 +214,15 @@ def _resumed(
         raise Failure(f"'{folder.facts}' is damaged; put it back, or start a new run") from None
 
 
-def _hierarchy(name: str, text: bytes) -> "HierarchyFile":
+def _hierarchy(text: Text) -> "HierarchyFile":
     from hierdsl.compiler import compile_hierarchy  # noqa: PLC0415 - as above
-    from hierdsl.loading import analyze  # noqa: PLC0415 - as above
     from hierdsl.train.start import HierarchyFile  # noqa: PLC0415 - as above
 
-    hierarchy, diagnostics = analyze(text, name)
+    hierarchy, diagnostics = text.analyze()
     show(diagnostics)
     if hierarchy is None:
-        stop_with_errors(name, diagnostics)
-    return HierarchyFile(name, text, compile_hierarchy(hierarchy))
+        stop_with_errors(text.name, diagnostics)
+    return HierarchyFile(text.name, text.data, compile_hierarchy(hierarchy))
 
 
 def _announce(console: "Console", run: Any, validation: int) -> None:

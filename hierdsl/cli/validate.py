@@ -9,7 +9,6 @@ import click
 from hierdsl.cli.common import Usage, plural, read, show
 from hierdsl.cli.inputs import expand
 from hierdsl.diagnostics.report import FileReport
-from hierdsl.loading import examine
 from hierdsl.scope import Scope
 from hierdsl.source import printable
 
@@ -74,13 +73,13 @@ def _checked(paths: tuple[str, ...]) -> Iterator[tuple[FileReport, Scope | None]
         try:
             if file.complaint:
                 raise Usage(file.complaint)
-            data, name = read(file.path)
+            text = read(file.path)
         except Usage as error:
             yield FileReport(file.path, failure=error.format_message()), None
             continue
-        scope, diagnostics = examine(data, name)
-        exact = b"\r\n" not in data and not data.startswith(codecs.BOM_UTF8)
-        yield FileReport(name, tuple(diagnostics), exact=exact), scope
+        scope, diagnostics = text.examine()
+        exact = b"\r\n" not in text.data and not text.data.startswith(codecs.BOM_UTF8)
+        yield FileReport(text.name, tuple(diagnostics), exact=exact), scope
 
 
 def _print_lines(report: FileReport, form: str) -> None:

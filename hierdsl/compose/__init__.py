@@ -3,6 +3,6 @@
 Files are found and read by `hierdsl.loading`; here they are documents already.
 """
 
-from hierdsl.compose.compose import compose
+from hierdsl.compose.combine import compose
 
 __all__ = ["compose"]

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from hierdsl.compose.forest import Forest, Twig
-from hierdsl.diagnostics import Annotation, Diagnostic, nearest
-from hierdsl.scope import MAX_COMPARISONS
+from hierdsl.diagnostics import Annotation, Diagnostic, Edit, nearest
+from hierdsl.scope import MAX_COMPARISONS, quote
 from hierdsl.source import Source
 from hierdsl.syntax import CollapseDecl, DropDecl, GraftDecl, MergeDecl, Reference, RenameDecl, TreeEdit
 
@@ -149,6 +149,7 @@ class Editor:
                 reference,
                 f"did you mean '{close}'?" if close else "correct the name, or remove this edit",
                 (self.keyword,) if forest is self.forest else (),
+                close,
             )
             return None
         shown = [Annotation(t.source, t.name.span, "this one?") for t in found[:_MANY] if t.decl]
@@ -180,10 +181,18 @@ class Editor:
         return False
 
     def _report(
-        self, code: str, message: str, at: Reference, mend: str, secondary: tuple[Annotation, ...] = ()
+        self,
+        code: str,
+        message: str,
+        at: Reference,
+        mend: str,
+        secondary: tuple[Annotation, ...] = (),
+        instead: str | None = None,
     ) -> None:
+        """Note a diagnostic about a reference; `instead` is a name that takes its place."""
         place = Annotation(self.source, at.span)
-        self.diagnostics.append(Diagnostic(code, message, place, secondary=secondary, help=mend))
+        edits = (Edit(self.source, at.span, quote(instead)),) if instead else ()
+        self.diagnostics.append(Diagnostic(code, message, place, secondary=secondary, help=mend, edits=edits))
 
     def _invalid(self, at: Reference, message: str, mend: str) -> None:
         self._report("H505", message, at, mend)

@@ -44,17 +44,46 @@ def find_samples(root: Path, split: str) -> list[Sample]:
     return [Sample(images[stem], labels[stem]) for stem in sorted(images)]
 
 
+def find_labels(root: Path) -> list[Path]:
+    """All label images of a data set, sorted: those below `DIR/*/labels`, else below `DIR/labels`, else in DIR.
+
+    Raises:
+        DataError: There is no such folder, or no label image in it.
+    """
+    if not root.is_dir():
+        raise DataError(f"there is no folder '{root}'; --data is a folder of label images, or a data set")
+    folders = sorted(path for path in root.glob("*/labels") if not path.parent.name.startswith("."))
+    for found in (
+        [path for folder in folders for path in _files(folder, "**/*", LABEL_TYPES)],
+        _files(root / "labels", "**/*", LABEL_TYPES),
+        _files(root, "*", LABEL_TYPES),
+    ):
+        if found:
+            return found
+    listed = " or ".join(sorted(LABEL_TYPES))
+    raise DataError(
+        f"there are no label images ({listed}) in '{root / '*' / 'labels'}', '{root / 'labels'}' or '{root}' itself"
+    )
+
+
+def _files(folder: Path, pattern: str, types: frozenset[str]) -> list[Path]:
+    """Files of some types below a folder, sorted; nothing that is hidden."""
+    return [
+        path
+        for path in sorted(folder.glob(pattern))
+        if path.suffix.lower() in types
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+
+
 def _by_stem(folder: Path, types: frozenset[str]) -> dict[str, Path]:
     if not folder.is_dir():
         raise DataError(
             f"there is no folder '{folder}'; a data set has train/images, train/labels, val/images, val/labels"
         )
     found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder)
-        if path.suffix.lower() not in types or any(part.startswith(".") for part in name.parts):
-            continue
-        stem = name.with_suffix("").as_posix()
+    for path in _files(folder, "**/*", types):
+        stem = path.relative_to(folder).with_suffix("").as_posix()
         if stem in found:
             raise DataError(f"'{found[stem]}' and '{path}' have one stem; remove one of them")
         found[stem] = path

@@ -39,7 +39,7 @@ def read_label(path: Path, *, colors: bool = False) -> NDArray[Any]:
         DataError: It cannot be read, or holds colours where the map is of ids or the reverse.
     """
     with opened(path) as image:
-        demand_kind(image, path, colors=colors)
+        demand_kind(image.mode, path, colors=colors)
         if colors:
             return packed(image)
         divisor = stretch(image)  # before the pixels are read: what was read no longer says

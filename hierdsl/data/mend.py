@@ -1,6 +1,6 @@
 """The line of a .hier file that mends raw values it does not list."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 MANY = 20
 """More values than these are not written out one by one."""
@@ -34,3 +34,22 @@ def is_border(pixels: Mapping[int, int], distances: Mapping[int, float]) -> bool
     """Whether most pixels of unknown colours are so near a listed one that a tolerance would mend them."""
     near = sum(count for raw, count in pixels.items() if distances[raw] <= TOLERANCE)
     return 2 * near > sum(pixels.values())
+
+
+def joined(numbers: Iterable[int]) -> list[str]:
+    """Ascending numbers as a file writes them, runs of three or more as one range.
+
+    Example:
+        >>> joined([1, 2, 3, 7, 8])
+        ['1..3', '7', '8']
+    """
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    parts: list[str] = []
+    for run in runs:
+        parts += [f"{run[0]}..{run[-1]}"] if len(run) > 2 else map(str, run)
+    return parts

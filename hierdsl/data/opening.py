@@ -37,21 +37,21 @@ def stretch(image: ImageFile.ImageFile) -> int:
     return _STRETCHED.get(str(image.tile[0][3]), 1) if image.tile else 1
 
 
-def demand_kind(image: Image.Image, path: Path, *, colors: bool) -> None:
+def demand_kind(mode: str, path: Path, *, colors: bool) -> None:
     """Refuse colours where the label map is of ids, and the reverse.
 
     Raises:
         DataError: The label image is of the other kind.
     """
-    if image.mode in (COLOR_MODES if colors else ID_MODES):
+    if mode in (COLOR_MODES if colors else ID_MODES):
         return
     if colors:
         raise DataError(
-            f"label '{path}' holds numbers ({image.mode}), but the label map is of colours; "
+            f"label '{path}' holds numbers ({mode}), but the label map is of colours; "
             "save it as RGB or as a palette image, or read it by a label map of ids"
         )
     raise DataError(
-        f"label '{path}' holds colours ({image.mode}), but the label map is of ids; "
+        f"label '{path}' holds colours ({mode}), but the label map is of ids; "
         "save it with one channel of 8 or 16 bits, or as a palette image, the ids as pixel values, "
         "or read it by a label map of colours"
     )

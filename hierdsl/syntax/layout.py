@@ -38,9 +38,16 @@ def mixed_indentation(source: Source, indents: Iterable[Span]) -> Diagnostic | N
             secondary=secondary,
             notes=("a tab is as wide as the editor makes it, so a mix can look right and mean another tree",),
             help=f"indent this line with {_NAMES[usual]}" + (", as the lines before it" if secondary else ""),
-            edits=(Edit(source, span, usual * (width(indent) // (1 if usual == " " else 4) or 1)),),
+            edits=(Edit(source, span, _like(indent, source.slice(first))),),
         )
     return None
+
+
+def _like(indent: str, first: str) -> str:
+    """An indentation in the signs of the first one of the file, which is taken for one step."""
+    if first[0] == "\t":
+        return "\t" * max(1, indent.count("\t") + indent.count(" ") // 4)
+    return first * indent.count("\t") + " " * indent.count(" ")
 
 
 def width(indent: str) -> int:

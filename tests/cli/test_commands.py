@@ -306,7 +306,7 @@ def test_no_text_makes_a_command_fall(text):
 # help
 
 
-COMMANDS = ["validate", "explain", "render", "show", "compile", "train", "faces"]
+COMMANDS = ["validate", "check-data", "explain", "render", "show", "compile", "train", "faces"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

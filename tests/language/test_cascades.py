@@ -18,8 +18,8 @@ BROKEN_NODES = [
         "car [color: 1]",
         "car []",
     ),
-    *("car [weight 2]", "car [weight=1 ignore]", "car [ignore] [ignore]", "car ]", "car = rgb(1, 2, 3)"),
-    *('car = "#ff0000"', "car = #ff0000", "a/b = 1", "/a", "a <-> b", "*", "@", "car = 1\u00a0", "car\x0c"),
+    *("car [weight 2]", "car [weight=1 ignore]", "car [ignore] [ignore]", "car ]", "car = rgb(1, 2"),
+    *('car = "#ff0000" 1', "car = #ff0000", "a/b = 1", "/a", "a <-> b", "*", "@", "car = 1\u00a0", "car\x0c"),
 ]
 
 BROKEN_LABELS = [

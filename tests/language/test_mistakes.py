@@ -23,6 +23,8 @@ class Mistake:
     mend: str | None = None
     also: tuple[str, ...] = ()
     """Codes of other diagnostics that the file rightly has."""
+    count: int = 1
+    """How often the mistake is made; `at` is the first place."""
 
 
 def node(line, code, column, message, help_=None, mend=None):
@@ -54,9 +56,17 @@ TABLE = [
         "a ! b",
         "H102",
         7,
-        "'!' has no meaning here",
-        "remove it, or put the name in double quotes",
+        "a name with ! needs double quotes",
+        'write "a ! b"',
         '"a ! b"',
+    ),
+    node(
+        "a = 1 ~",
+        "H102",
+        11,
+        "'~' has no meaning here",
+        "remove it, or put the name in double quotes",
+        "a = 1",
     ),
     node("a\u00a0= 1", "H102", 6, "a no-break space has no meaning here", "write an ordinary space", "a = 1"),
     node("a\x0c", "H102", 6, "the character U+000C has no meaning here", "remove it", "a"),
@@ -93,10 +103,10 @@ TABLE = [
     node("3d = 1", "H103", 5, "a name starts with a letter or _", 'write "3d" = 1', '"3d" = 1'),
     node("a 1..2", "H103", 7, "an id is given with '='", "write a = 1..2", "a = 1..2"),
     node("a = 1 2", "H103", 11, "ids are separated by commas", "write a = 1, 2", "a = 1, 2"),
-    node("a = 1-2", "H103", 10, "a range of ids is written with two dots", "write 1..2", "a = 1..2"),
-    node("a = 1 to 2", "H103", 11, "a range of ids is written with two dots", "write 1..2", "a = 1..2"),
-    node("a = 1O", "H103", 10, "'1O' is not a raw id: ids are numbers", "write 10", "a = 10"),
-    node("a =", "H103", 8, "the line ends where an id should follow"),
+    node("a = 1-2", "H103", 10, "a range of ids is written with two dots", "write a = 1..2", "a = 1..2"),
+    node("a = 1 to 2", "H103", 11, "a range of ids is written with two dots", "write a = 1..2", "a = 1..2"),
+    node("a = 1O", "H103", 10, "'1O' is not a raw id: ids are numbers", "write a = 10", "a = 10"),
+    node("a =", "H103", 8, "the line ends where an id or a colour should follow"),
     node("a [weight=2", "H103", 16, "this bracket is not closed", "write a [weight=2]", "a [weight=2]"),
     node(
         "a [weight 2]",
@@ -123,7 +133,7 @@ TABLE = [
         'a [color="#ff0000"]',
     ),
     node("a [weight=]", "H103", 15, "expected a value, found ']'"),
-    node("a, b", "H103", 6, "expected '=', '[' or the end of the line, found ','"),
+    node("a, b", "H103", 6, "a class stands on a line of its own", "write b on the next line", "a\n    b"),
     node('a "b"', "H103", 7, "expected '=', '[' or the end of the line, found \"b\""),
     node(
         '"a\\n"',
@@ -132,14 +142,6 @@ TABLE = [
         "'\\n' is not an escape; a text knows \\\" and \\\\ only",
         "write \\\\n",
         '"a\\\\n"',
-    ),
-    node(
-        'a = "#ff0000"',
-        "H103",
-        9,
-        "a raw id is a number; colour-coded masks are not read yet",
-        "give the class the number that stands for it in the label images",
-        "a = 1",
     ),
     Mistake(
         "H103",
@@ -185,7 +187,7 @@ TABLE = [
         "H103",
         "tree\n    a\nlabels my map\n    a = 1\n",
         "3:11",
-        "the name of a label map is one word",
+        "the name of a label map is one word, without quotes",
         "write labels my_map",
         "tree\n    a\nlabels my_map\n    a = 1\n",
     ),
@@ -214,13 +216,13 @@ TABLE = [
         "tree\n    a\n    b\nmirror\n    a <-> b\n",
     ),
     # H104 unterminated-string
-    node('"a b = 1', "H104", 5, "this text has no closing quote", 'write "a b"', '"a b" = 1'),
+    node('"a b = 1', "H104", 5, "this text has no closing quote", 'write "a b" = 1', '"a b" = 1'),
     node(
         'a [color="#fff000]',
         "H104",
         14,
         "this text has no closing quote",
-        'write "#fff000"',
+        'write a [color="#fff000"]',
         'a [color="#fff000"]',
     ),
     # H105 mixed-indentation
@@ -266,14 +268,6 @@ TABLE = [
         "'sky' is no section",
         "if it is a class, write the word tree on a line above it and indent it below that",
         "tree\n    sky = 0\n    road = 1\n",
-    ),
-    Mistake(
-        "H107",
-        'use "x.hier"\ntree\n    a\n',
-        "1:1",
-        "'use' is not read yet: a file cannot build on another one",
-        "copy the lines of that file",
-        "tree\n    a\n",
     ),
     # H108 duplicate-section
     Mistake(
@@ -592,6 +586,108 @@ TABLE = [
         "move its lines into the first one",
         "tree\n    a\nlabels\n    a = 1\n    a = 2\n",
     ),
+    # H305 invalid-color
+    node(
+        'a = "red"',
+        "H305",
+        9,
+        '"red" is not a colour',
+        'write it like "#40c0c0" or rgb(64, 192, 192)',
+        'a = "#ff0000"',
+    ),
+    node("a = rgb(0, 0, 256)", "H305", 9, "rgb(0, 0, 256) is not a colour"),
+    node(
+        'a = "12"',
+        "H305",
+        9,
+        '"12" is neither an id nor a colour',
+        "write the id without quotes: 12",
+        "a = 12",
+    ),
+    # H306 ids-and-colors
+    Mistake(
+        "H306",
+        'tree\n    a = 1\n    b\nlabels\n    b = "#ff0000"\n',
+        "5:9",
+        "the default label map holds ids and colours",
+        "move the colours into a map of their own: labels by_color",
+        'tree\n    a = 1\n    b\nlabels by_color\n    b = "#ff0000"\n',
+    ),
+    # H307 invalid-tolerance
+    Mistake(
+        "H307",
+        "tree\n    a = rgb(1, 2, 3)\nlabels\n    tolerance 500\n",
+        "4:5",
+        "a tolerance is a distance between colours, 0 to 442",
+        "write tolerance 24",
+        "tree\n    a = rgb(1, 2, 3)\nlabels\n    tolerance 24\n",
+    ),
+    Mistake(
+        "H307",
+        "tree\n    a = rgb(1, 2, 3)\nlabels\n    tolerance 5\n    tolerance 6\n",
+        "5:5",
+        "the tolerance is given twice",
+        "remove one of the two",
+        "tree\n    a = rgb(1, 2, 3)\nlabels\n    tolerance 5\n",
+    ),
+    Mistake(
+        "H307",
+        "tree\n    a = 1\nlabels\n    tolerance 5\n",
+        "4:5",
+        "the default label map holds ids, and ids have no tolerance",
+        "remove this line",
+        "tree\n    a = 1\nlabels\n",
+    ),
+    # H308 channel-ids
+    Mistake(
+        "H308",
+        "hierarchy x\n    channels labels\ntree\n    a = 0\n    b = 2\n",
+        "5:9",
+        "the id of 'b' is no channel: the 2 classes have channels 0 to 1",
+        "number the classes from 0 without gaps, or remove 'channels labels' from the header",
+        "hierarchy x\n    channels labels\ntree\n    a = 0\n    b = 1\n",
+    ),
+    Mistake(
+        "H308",
+        "hierarchy x\n    channels labels\ntree\n    a = 0..1\n    b\n",
+        "4:9",
+        "class 'a' has two channels",
+        "leave it one id",
+        "hierarchy x\n    channels labels\ntree\n    a = 0\n    b = 1\n",
+    ),
+    Mistake(
+        "H308",
+        "hierarchy x\n    channels labels\ntree\n    a = 1\n    b\n",
+        "5:5",
+        "class 'b' has no id in the default label map, and so no channel",
+        "give it one that is free: b = 0",
+        "hierarchy x\n    channels labels\ntree\n    a = 1\n    b = 0\n",
+    ),
+    Mistake(
+        "H308",
+        "hierarchy x\n    channels labels t\ntree\n    g\n        a\n        b\nlabels t\n    a = 0\n    g = 1\n",
+        "9:9",
+        "'g' has an id, but is no class and has no channel",
+        "remove the id",
+        "hierarchy x\n    channels labels t\ntree\n    g\n        a\n        b\nlabels t\n    a = 0\n    b = 1\n",
+    ),
+    # H309 unknown-label-map
+    Mistake(
+        "H309",
+        "hierarchy x\n    channels labels trian\ntree\n    a\nlabels train\n    a = 0\n",
+        "2:5",
+        "there is no label map 'trian'",
+        "did you mean 'train'?",
+        "hierarchy x\n    channels labels train\ntree\n    a\nlabels train\n    a = 0\n",
+    ),
+    Mistake(
+        "H309",
+        "hierarchy x\n    channels labels\ntree\n    a\nlabels train\n    a = 0\n",
+        "2:5",
+        "there is no default label map",
+        "write channels labels train",
+        "hierarchy x\n    channels labels train\ntree\n    a\nlabels train\n    a = 0\n",
+    ),
     # W301 unlabelled-class
     Mistake(
         "W301",
@@ -629,6 +725,51 @@ TABLE = [
         "rename one",
         "levels\n    x\n    y\ntree\n    a\n        b\n        c\n",
     ),
+    # H403 unknown-level
+    Mistake(
+        "H403",
+        "levels\n    kind\n    class\ntree\n    g [level=knid]\n        a\n        b\n    c\n",
+        "5:8",
+        "there is no level 'knid'",
+        "did you mean 'kind'?",
+        "levels\n    kind\n    class\ntree\n    g [level=kind]\n        a\n        b\n    c\n",
+    ),
+    Mistake(
+        "H403",
+        "tree\n    g [level=kind]\n        a\n        b [level=class]\n",
+        "2:8",
+        "'g' is pinned to level 'kind', but no levels are named",
+        "add a section 'levels' that names them, coarse to fine",
+        "levels\n    kind\n    class\ntree\n    g [level=kind]\n        a\n        b [level=class]\n",
+    ),
+    # H404 level-order
+    Mistake(
+        "H404",
+        "levels\n    x\n    y\n    z\ntree\n    a\n        b [level=x]\n            d\n            e\n        c\n",
+        "7:12",
+        "'b' is pinned to 'x', but its parent 'a' lies at level 'x' already",
+        "pin 'b' to a finer level, or 'a' to a coarser one",
+        "levels\n    x\n    y\n    z\ntree\n    a\n        b [level=y]\n            d\n            e\n        c\n",
+    ),
+    # H405 no-level-left
+    Mistake(
+        "H405",
+        "levels\n    x\n    y\ntree\n    a [level=y]\n        b\n        c\n    d\n",
+        "6:9",
+        "no level is left for 'b': it lies below the finest",
+        "name one more level, or pin a node above it to a coarser one",
+        "levels\n    x\n    y\ntree\n    a [level=x]\n        b\n        c\n    d\n",
+        count=2,
+    ),
+    # W402 empty-level
+    Mistake(
+        "W402",
+        "levels\n    x\n    y\n    z\ntree\n    a\n        b [level=z]\n        c [level=z]\n",
+        "3:5",
+        "no node lies at level 'y': its groups are those of the next level",
+        "pin the nodes of that level: [level=y], or remove the level",
+        "levels\n    x\n    z\ntree\n    a\n        b [level=z]\n        c [level=z]\n",
+    ),
     # W401 no-weight
     Mistake(
         "W401",
@@ -637,6 +778,50 @@ TABLE = [
         "level 'x' has weight 0: it adds nothing to the loss",
         "give it a weight, or leave it so if only its metrics are of use",
         "levels\n    x [weight=1]\ntree\n    a\n",
+    ),
+    # H501 missing-file
+    Mistake(
+        "H501",
+        'use "camvit"\n',
+        "1:5",
+        "'camvit' cannot be found: this text lies in no folder",
+        None,
+        'use "camvid"\n',
+    ),
+    # H504 group-without-class
+    Mistake(
+        "H504",
+        'use "camvid"\n    drop road, pavement\n',
+        "2:16",
+        "this would leave nothing below 'ground', and make a class of it",
+        "drop or collapse the group instead: drop ground",
+        'use "camvid"\n    drop ground\n',
+    ),
+    # H505 invalid-edit
+    Mistake(
+        "H505",
+        'use "camvid"\n    merge ground, road as way\n',
+        "2:11",
+        "'ground' lies above another of the merged nodes",
+        "collapse it instead: collapse ground",
+        'use "camvid"\n    collapse ground\n',
+    ),
+    Mistake(
+        "H505",
+        "tree\n    a\n        b\n        c\n    d\nedit\n    graft a under b\n",
+        "7:11",
+        "'a' cannot go under itself",
+        "choose another node",
+        "tree\n    a\n        b\n        c\n    d\nedit\n    graft a under d\n",
+    ),
+    # W501 edit-without-effect
+    Mistake(
+        "W501",
+        'use "camvid"\n    collapse road\n',
+        "2:14",
+        "this edit changes nothing: 'road' is a class already",
+        "remove it",
+        'use "camvid"\n',
     ),
     # H903 too-deep
     Mistake(
@@ -668,8 +853,12 @@ def position(diagnostic):
     return f"{line}:{column}"
 
 
+OF_FILES = {"H502", "H503", "H904"}
+"""Mistakes that take several files: tests/language/test_use.py."""
+
+
 def test_every_code_of_the_registry_is_in_the_table():
-    assert {m.code for m in TABLE} | {code for code, *_ in LIMITS} == set(CODES)
+    assert {m.code for m in TABLE} | {code for code, *_ in LIMITS} | OF_FILES == set(CODES)
 
 
 def test_the_codes_and_names_are_unique_and_well_formed():
@@ -684,9 +873,8 @@ def test_the_codes_and_names_are_unique_and_well_formed():
 @pytest.mark.parametrize("mistake", TABLE, ids=lambda m: f"{m.code}-{m.message[:40]}")
 def test_the_mistake_is_named_and_placed(mistake):
     diagnostics = found(mistake.text)
-    assert [(d.code, position(d)) for d in diagnostics if d.code == mistake.code] == [
-        (mistake.code, mistake.at)
-    ]
+    places = [position(d) for d in diagnostics if d.code == mistake.code]
+    assert (places[0], len(places)) == (mistake.at, mistake.count)
     assert {d.code for d in diagnostics} <= {mistake.code, "W301", *mistake.also}
     diagnostic = next(d for d in diagnostics if d.code == mistake.code)
     assert diagnostic.message == mistake.message

@@ -187,7 +187,7 @@ def test_load_raises_with_the_diagnostics(tmp_path):
 
 
 def test_load_of_a_missing_file_lists_the_bundled_names(tmp_path):
-    with pytest.raises(FileNotFoundError, match="camvid, helen, vistas"):
+    with pytest.raises(FileNotFoundError, match="camvid, fasseg, helen, vistas"):
         load(tmp_path / "none.hier")
     with pytest.raises(IsADirectoryError):
         load(tmp_path)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hierdsl import analyze, compile_hierarchy
-from hierdsl.compiler import IGNORE_INDEX, UnknownRawIdError
+from hierdsl.compiler import IGNORE_INDEX, CompiledLabelMap, UnknownRawIdError
 
 TEXT = """tree
   human
@@ -117,3 +117,29 @@ def test_decode_does_not_write_the_id_of_a_class_for_ignored_pixels():
     encoder = compile_hierarchy(hierarchy).label_maps[""]
     with pytest.raises(ValueError, match="ignored"):
         encoder.decode(np.array([0, IGNORE_INDEX]))
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(st.integers(0, 65535) | st.integers(0, 40), unique=True, max_size=16),
+    st.lists(st.integers(0, 9) | st.just(IGNORE_INDEX), min_size=8, max_size=8),
+    st.booleans(),
+    st.lists(st.integers(0, 65535) | st.integers(0, 40), max_size=30),
+)
+def test_ranges_mean_what_their_ids_mean(ends, nodes, unlisted_ignored, pixels):
+    ends = sorted(ends)[: len(ends) // 2 * 2]
+    ranges = list(zip(ends[::2], ends[1::2], nodes, strict=False))
+    first, last, node = np.array(ranges, dtype=np.int64).reshape(-1, 3).T
+    encoder = CompiledLabelMap(first, last, node, unlisted_ignored=unlisted_ignored)
+    unlisted = IGNORE_INDEX if unlisted_ignored else -1
+    pixels += ends
+    wanted = [next((n for f, end, n in ranges if f <= raw <= end), unlisted) for raw in pixels]
+    raw = np.array(pixels, dtype=np.uint16)
+    assert encoder.lookup(raw).tolist() == wanted
+    missing = [p for p, n in zip(pixels, wanted, strict=True) if n == -1]
+    assert encoder.unknown(raw) == {p: missing.count(p) for p in sorted(set(missing))}
+    if not missing:
+        assert encoder.encode(raw).tolist() == wanted
+        classes = sorted({n for _, _, n in ranges if n >= 0})
+        firsts = [next(f for f, _, n in ranges if n == c) for c in classes]
+        assert encoder.decode(np.array(classes, dtype=np.int64)).tolist() == firsts

@@ -44,6 +44,8 @@ _MISTAKES: tuple[Callable[[Failure], Diagnostic | None], ...] = (
     lines.nothing_follows,
     names.full_width,
     names.drawn_tree,
+    values.open_range,
+    lines.semicolon,
     names.comment,
     values.rgb_form,
     names.quotes,
@@ -59,11 +61,9 @@ _MISTAKES: tuple[Callable[[Failure], Diagnostic | None], ...] = (
     values.quoted_id,
     values.hyphen_range,
     values.colon,
-    lines.semicolon,
     lines.id_first,
     values.negative,
     values.number_form,
-    values.open_range,
     values.letter_in_id,
     values.word_for_id,
     values.decimal_comma,
@@ -98,21 +98,25 @@ def explain(failure: Failure) -> Diagnostic:
 def unknown_section(source: Source, start: int, end: int, *, is_first: bool) -> Diagnostic:
     """A line at column 1 that starts no section; `is_first` when no section stands above it."""
     failure = Failure(source, start, end, start, "", frozenset())
+    rule = re.fullmatch(r"[-=_*~]{3,}|\.\.\.", code_of(failure.text))
+    if rule:
+        place = Annotation(source, Span(start, start + len(rule[0])))
+        edit = Edit(source, place.span, "")
+        message = f"'{rule[0]}' has no meaning here"
+        return Diagnostic("H102", message, place, help="remove this line", edits=(edit,))
     if found := names.quotes(failure) or names.comment(failure) or names.character(failure):
         return found
     word = shown(failure.text)
     place = Annotation(source, Span(start, start + len(word)))
     close = _ALIASES.get(word.casefold()) or nearest(word, SECTIONS)
-    if close and close != word:
+    is_class = re.match(r"[ \t]*[=\[]", failure.text[len(word) :])
+    if close and close != word and not is_class:
         edit = Edit(source, place.span, close)
         return Diagnostic(
             "H107", f"'{word}' is no section", place, help=f"did you mean '{close}'?", edits=(edit,)
         )
     notes = (f"the sections are: {', '.join(SECTIONS)}",)
     message = f"'{word}' is no section"
-    if re.fullmatch(r"[-=_*]{3,}", code_of(failure.text)):
-        edits = (Edit(source, Span(start, start + len(code_of(failure.text))), ""),)
-        return Diagnostic("H107", message, place, notes=notes, help="remove this line", edits=edits)
     place = Annotation(source, place.span, "at column 1")
     if is_first:
         mend = "if it is a class, write the word tree on a line above it and indent it below that"

@@ -55,7 +55,7 @@ def child_arrow(f: Failure) -> Diagnostic | None:
 
 def two_classes(f: Failure) -> Diagnostic | None:
     """`car, bus` on one line of the tree."""
-    match = re.match(r"[,;|&][ \t]*([^\W\d][\w.\-]*|\"[^\"]*\")", f.rest)
+    match = re.match(r"(?:[,;|]|&(?=[ \t]))[ \t]*([^\W\d][\w.\-]*|\"[^\"]*\")", f.rest)
     if f.section not in ("tree", "levels") or "=" in f.before or "[" in f.before or not match or f.is_head:
         return None
     indentation = re.match(r"[ \t]*", f.source.line(f.source.position(f.start)[0]))
@@ -72,7 +72,7 @@ def two_classes(f: Failure) -> Diagnostic | None:
 def semicolon(f: Failure) -> Diagnostic | None:
     """A sign at the end of the line that other languages want there; or a bracket too many."""
     rest = code_of(f.rest)
-    if not re.fullmatch(r"[;,.:\])}]+", rest) or not (f.expected & {"BODY", "_TOP"}):
+    if not re.fullmatch(r"[;,.\])}]+", rest) or not (f.expected & {"BODY", "_TOP"}):
         return None
     if rest[0] in "])}":
         return f.rewrite(f"this '{rest[0]}' closes nothing", f.before, len(rest))

@@ -68,10 +68,9 @@ def drawn_tree(f: Failure) -> Diagnostic | None:
 def words(f: Failure) -> Diagnostic | None:
     """Two words in a row: a name with a space."""
     word = re.match(r"\w[\w.\-]*(?:[ \t]+\w[\w.\-]*)*", f.rest)
-    if f.is_head and f.section == "labels" and word:
-        return f.rewrite(
-            "the name of a label map is one word", f"labels {'_'.join(code_of(f.text).split()[1:])}"
-        )
+    if f.is_head and f.section == "labels" and (word or TEXT.match(f.rest)):
+        name = re.sub(r"[^\w.\-]+", "_", " ".join(code_of(f.text).split()[1:])).strip("_")
+        return f.rewrite("the name of a label map is one word, without quotes", f"labels {name}")
     last = re.search(r"[^\W\d][\w.\-]*(?:[ \t]+[\w.\-]+)*$", f.before)
     if not word or not last or f.is_head or f.section not in ("tree", "levels", "labels", "mirror"):
         return None
@@ -105,13 +104,9 @@ def sign_in_name(f: Failure) -> Diagnostic | None:
 def comment(f: Failure) -> Diagnostic | None:
     """`//`, `/* */`, `;` and `--` as comments."""
     match = re.match(r"(?://+|/\*|--|;+|%+)[ \t]*([^*\n]*)(?:\*/)?", f.rest)
-    if (
-        not match
-        or not (f.before == "" or f.prefix[-1:] in " \t" or match[0][0] == ";")
-        or f.section == "use"
-    ):
+    text = match[1].strip() if match else ""
+    if not match or (f.before and f.prefix[-1] not in " \t") or (text[:1].isdigit() and match[0][0] == ";"):
         return None
-    text = match[1].strip()
     line = f"{f.prefix}# {text}" if text else f.prefix
     return f.rewrite(
         f"a comment starts with '#', not with '{match[0][:2].strip()}'", line, len(match[0].rstrip())

@@ -173,7 +173,8 @@ def hyphen_range(f: Failure) -> Diagnostic | None:
 def open_range(f: Failure) -> Diagnostic | None:
     """`5..` and `..5`."""
     match = re.match(r"\.\.+[ \t]*(\d*)", f.rest)
-    if not match or not ("COMMA" in f.expected or "IDS" in f.expected):
+    is_range = match and match[1] and f.before[-1:].isdigit()
+    if not match or is_range or not ("COMMA" in f.expected or "IDS" in f.expected):
         return None
     number = match[1] or (re.findall(r"\d+$", f.before) or [""])[0]
     line = f"{f.prefix}{match[1]}{f.tail(match.end())}"
@@ -212,12 +213,13 @@ def hash_color(f: Failure) -> Diagnostic | None:
 
 def rgb_form(f: Failure) -> Diagnostic | None:
     """`rgb(1 2 3)`, `rgb(1, 2)`, `rgba(..)`."""
-    call = re.search(r"rgb[ \t]*\([^()#\n]*$", f.prefix)
+    call = re.search(r"rgba?[ \t]*\([^()#\n]*$", f.prefix + (f.rest[:1] if f.rest[:1] == "(" else ""))
     if not call or "LSQB" in f.expected:
         return None
-    inside = re.match(r"[^()#\n]*\)?", f.rest)
-    whole = call[0] + (inside[0] if inside else "")
-    numbers = re.findall(r"\d+", whole)
+    inside = re.match(r"\(?[^()#\n]*\)?", f.rest)
+    numbers = re.findall(r"\d+", call[0].rstrip("(") + (inside[0] if inside else ""))
+    if call[0].startswith("rgba"):
+        numbers = numbers[:3]  # there is no transparency
     if len(numbers) != 3:
         return f.diagnostic(
             "a colour has red, green and blue", "write three numbers from 0 to 255: rgb(128, 64, 0)"

@@ -18,7 +18,7 @@ from hierdsl.data.error import DataError
 from hierdsl.data.folder import Sample
 from hierdsl.data.images import read_image, read_label
 from hierdsl.data.mend import TOLERANCE, ignore_line, is_border, section, spelled
-from hierdsl.data.parallel import Advance, in_parallel
+from hierdsl.data.parallel import Advance, InParallel
 from hierdsl.train.faces import FACE_IDS, draw_face
 
 Image = NDArray[np.uint8]
@@ -129,15 +129,16 @@ def folder_split(
     unknown: dict[int, list[tuple[int, Path]]] = defaultdict(list)
     kept: dict[int, tuple[Image, Target]] = {}
     used = 0
-    for index, scanned in enumerate(in_parallel(lambda sample: _scan(sample, legend), samples)):
-        counts += scanned.counts
-        for raw, pixels in scanned.unknown.items():
-            unknown[raw].append((pixels, samples[index].label))
-        size = sum(array.nbytes for array in scanned.pair)
-        if used + size <= cache:
-            kept[index] = scanned.pair
-            used += size
-        advance(1)
+    with InParallel(lambda sample: _scan(sample, legend), samples) as work:
+        for index, scanned in enumerate(work):
+            counts += scanned.counts
+            for raw, pixels in scanned.unknown.items():
+                unknown[raw].append((pixels, samples[index].label))
+            size = sum(array.nbytes for array in scanned.pair)
+            if used + size <= cache:
+                kept[index] = scanned.pair
+                used += size
+            advance(1)
     if unknown:
         raise DataError(_unlisted(unknown, folder.name, legend))
     if not counts.any():

@@ -1,0 +1,69 @@
+"""How long does `hierdsl check-data` take, and how long is it for a script that only decodes the images?
+
+    python benchmarks/check_data.py [FILE DIR [JOBS]]
+
+FILE and DIR default to `camvid` and ../shared/data/camvid, JOBS to what the command chooses. All are run as a user
+runs them, start of Python included, one after the other for some rounds; printed are the medians and the ratio.
+The rival opens each label image with Pillow and decodes it, in one process, in as many threads, and does nothing
+with it. `validate` says how much of the difference is reading the .hier file.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+from hierdsl.data.folder import find_labels
+from hierdsl.data.parallel import default_jobs
+
+ROUNDS = 7
+RIVAL = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from PIL import Image
+
+def decode(path):
+    with Image.open(path) as image:
+        image.load()
+
+jobs, *paths = sys.stdin.read().split("\\n")
+if jobs == "1":
+    for path in paths:
+        decode(path)
+else:
+    with ThreadPoolExecutor(int(jobs)) as pool:
+        list(pool.map(decode, paths))
+"""
+
+
+def main() -> None:
+    """Print the table."""
+    file, folder = sys.argv[1:3] if len(sys.argv) > 2 else ("camvid", None)
+    root = Path(folder or Path(__file__).parents[1] / "../shared/data/camvid")
+    paths = find_labels(root)
+    jobs = sys.argv[3] if len(sys.argv) > 3 else str(default_jobs())
+    hierdsl = [sys.executable, "-m", "hierdsl"]
+    ways = {
+        "decoding alone": [sys.executable, "-c", RIVAL],
+        "check-data": [*hierdsl, "check-data", file, "--data", str(root), "--jobs", jobs],
+        "validate": [*hierdsl, "validate", file],
+    }
+    listed = "\n".join([jobs, *map(str, paths)])
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(ROUNDS):
+        for name, arguments in ways.items():
+            start = perf_counter()
+            done = subprocess.run(arguments, input=listed, capture_output=True, text=True, check=False)  # noqa: S603
+            seconds[name].append(perf_counter() - start)
+            if done.returncode not in (0, 1) or "Traceback" in done.stderr:
+                sys.exit(done.stderr)
+    print(f"{len(paths)} label images, {jobs} threads, median of {ROUNDS} interleaved rounds")
+    for name, each in seconds.items():
+        print(f"{name:>15} {median(each):.3f} s")
+    ratio = median(seconds["check-data"]) / median(seconds["decoding alone"])
+    print(f"check-data takes {ratio:.2f} times as long as decoding alone")
+
+
+if __name__ == "__main__":
+    main()

@@ -12,8 +12,8 @@ import click
 from hierdsl.atomic import whole
 from hierdsl.cli.common import Usage, colored, plural, read, show, stop_with_errors
 from hierdsl.cli.inputs import expand
-from hierdsl.format import Formatted, format_bytes, unified_diff
-from hierdsl.loading import find
+from hierdsl.cli.output import print_text
+from hierdsl.format import format_bytes, unified_diff
 from hierdsl.source import printable
 
 _HUES = {"-": "red", "+": "green", "@": "cyan"}
@@ -70,8 +70,8 @@ def _format(path: str, *, write: bool, diff: bool) -> str:
         Usage: It cannot be read or written.
         Failure: It has errors of syntax, which were shown.
     """
-    target = None if path == "-" else _writable(path) if write else Path(path)
-    data, name = read(path)
+    data, name, found_at = read(path)
+    target = _writable(path, found_at) if write and path != "-" else None
     formatted, found = format_bytes(data, name)
     if formatted is None:
         show(found)
@@ -80,26 +80,21 @@ def _format(path: str, *, write: bool, diff: bool) -> str:
     if diff:
         _print_diff(unified_diff(data.decode(), formatted, name))
     elif write and target is None:
-        _print_text(formatted)
-    elif write and target is not None and new != data:
+        print_text(formatted.text)
+    elif target and new != data:
         _replace(target, new)
     return "unchanged" if new == data else "changed"
 
 
-def _writable(path: str) -> Path:
+def _writable(path: str, found_at: Path) -> Path:
     """The file that is meant, behind all links."""
-    try:
-        found = find(path)
-    except OSError as error:
-        raise Usage(str(error)) from None
-    if found != Path(path):
+    if found_at != Path(path):
         raise Usage(
             f"'{path}' is a bundled hierarchy, which is not written to; --check and --diff can be used with it"
         )
-    target = found.resolve()
-    if target.exists() and not target.is_file():
+    if not found_at.is_file():
         raise Usage(f"cannot write '{path}': it is no regular file")
-    return target
+    return found_at.resolve()
 
 
 def _replace(target: Path, data: bytes) -> None:
@@ -113,17 +108,10 @@ def _replace(target: Path, data: bytes) -> None:
         raise Usage(f"cannot write '{target}': {error.strerror}") from None
 
 
-def _print_text(formatted: Formatted) -> None:
-    if sys.stdout.isatty():
-        click.echo("".join(f"{printable(line.text)}\n" for line in formatted.lines), nl=False)
-    else:
-        click.echo(formatted.text.encode(), nl=False)
-
-
 def _print_diff(lines: Iterable[str]) -> None:
     """A diff as it is for programs; without what would move the cursor for people."""
     if not sys.stdout.isatty():
-        click.echo("".join(f"{line}\n" for line in lines).encode(), nl=False)
+        print_text("".join(f"{line}\n" for line in lines))
         return
     color = colored(sys.stdout)
     for line in lines:

@@ -2,6 +2,7 @@
 
 import re
 import time
+import unicodedata
 
 import pytest
 from format.strategies import files, styled_files
@@ -20,13 +21,12 @@ def formatted(text):
     """The canonical form, or None where the syntax has errors."""
     source, found = decode(text.encode("utf-8", errors="surrogatepass"), "<string>")
     wrong = found or parse(source)[1]
-    try:
-        result = format_text(text)
-    except HierError as error:
-        assert list(error.diagnostics) == wrong
-        return None
-    assert not wrong
-    return result
+    if not wrong:
+        return format_text(text)
+    with pytest.raises(HierError) as caught:
+        format_text(text)
+    assert list(caught.value.diagnostics) == wrong
+    return None
 
 
 def comments(text):
@@ -83,9 +83,13 @@ def plain(value):
     """Declarations without their places, and ids and strings as they count."""
     if isinstance(value, AttributeDecl):
         if value.key.text == "level":
-            shown = getattr(value.value, "text", value.value)
+            shown = unicodedata.normalize("NFC", getattr(value.value, "text", value.value) or "")
         else:
-            shown = value.value.lower() if isinstance(value.value, str) and value.key.text == "color" else value.value
+            shown = (
+                value.value.lower()
+                if isinstance(value.value, str) and value.key.text == "color"
+                else value.value
+            )
         return value.key.text, plain(shown)
     if hasattr(value, "_fields"):
         return tuple(plain(getattr(value, k)) for k in value._fields if k not in ("span", "source", "quoted"))
@@ -110,15 +114,7 @@ def test_what_is_declared_stays(text):
         return
     source = decode(text.encode(), "<string>")[0]
     before, after = parse(source)[0], parse(Source("<string>", result))[0]
-    import unicodedata
-
-    def normal(value):
-        if isinstance(value, str):
-            return unicodedata.normalize("NFC", value)
-        return tuple(map(normal, value)) if isinstance(value, tuple) else value
-
-    for key, value in declared(before).items():
-        assert normal(declared(after)[key]) == normal(value)
+    assert declared(after) == declared(before)
 
 
 @settings(max_examples=300)
@@ -127,7 +123,7 @@ def test_the_meaning_stays(text):
     result = formatted(text)
     if result is None:
         return
-    if '""' in text:
+    if '""' in text:  # a node without a name passes the checks, and is refused by the model
         return
     before, found = analyze(text)
     after, found_after = analyze(result)
@@ -160,7 +156,7 @@ def quickest(make, size):
         lambda n: "tree\n" + "x" * 50 * n + "\n" if n < 0 else "tree\n  " + "x" * n + "=1\n" + "  b=1\n" * n,
         lambda n: "tree\n  a = " + ",".join("7" * n) + " # c\n" + "  b # d\n" * n,
         lambda n: "tree\n  a\nlabels\n" + '  "ignore" = 1 # "\n' * n,
-        lambda n: "#" + '"' * n + "\ntree\n a [doc=\"" + "#" * n + '"] # "',
+        lambda n: "#" + '"' * n + '\ntree\n a [doc="' + "#" * n + '"] # "',
     ],
 )
 def test_time_grows_with_the_file_and_not_with_its_square(make):

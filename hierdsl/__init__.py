@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hierdsl.compiler import CompiledHierarchy, compile_hierarchy
     from hierdsl.diagnostics import Diagnostic, HierError
+    from hierdsl.format import format_text
     from hierdsl.loading import analyze, load
     from hierdsl.loss import HierarchicalCrossEntropyLoss, hierarchical_cross_entropy
     from hierdsl.model import Hierarchy
@@ -25,6 +26,7 @@ _HOME = {
     "HierarchicalCrossEntropyLoss": "hierdsl.loss",
     "analyze": "hierdsl.loading",
     "compile_hierarchy": "hierdsl.compiler",
+    "format_text": "hierdsl.format",
     "hierarchical_cross_entropy": "hierdsl.loss",
     "load": "hierdsl.loading",
     "to_dot": "hierdsl.render",
@@ -38,6 +40,7 @@ __all__ = [
     "Hierarchy",
     "analyze",
     "compile_hierarchy",
+    "format_text",
     "hierarchical_cross_entropy",
     "load",
     "to_dot",

@@ -14,9 +14,10 @@ import click
 
 _COMMANDS = {
     "validate": "Check files: diagnostics, or one line of counts.",
+    "fmt": "Write files in the canonical form, or check that they are.",
     "explain": "Say what a diagnostic means, with an example and its mend.",
     "render": "Draw the tree: in the terminal, or as svg, png, pdf, dot.",
-    "show": "Print the levels with their groups.",
+    "show": "Print the levels with their groups, or the tree of several files as one.",
     "compile": "Write the tables of a hierarchy as .npz.",
     "check-data": "Count the classes in label images, and find what the file does not list.",
     "train": "Train a segmentation network on images labelled with the classes.",

@@ -1,10 +1,11 @@
-"""`hierdsl show`: the levels and their groups."""
+"""`hierdsl show`: the levels and their groups, or the tree of several files as one."""
 
 import json
 
 import click
 
-from hierdsl.cli.common import Usage, load_or_exit, plural
+from hierdsl.cli.common import Failure, Usage, load_or_exit, plural, read, show, stop_with_errors
+from hierdsl.cli.output import print_text
 from hierdsl.source import printable
 
 
@@ -14,17 +15,28 @@ Examples:
   hierdsl show camvid                    every level, coarse to fine
   hierdsl show camvid --level region     one level
   hierdsl show helen --json              lists of channels, for other programs
+  hierdsl show --expand city.hier        with what it uses, as one .hier file
 """
 )
 @click.argument("file", metavar="FILE")
 @click.option("--level", metavar="NAME", help="Show this level only.")
 @click.option("--json", "as_json", is_flag=True, help="Print lists of channels as JSON.")
-def command(file: str, level: str | None, as_json: bool) -> None:
+@click.option(
+    "--expand",
+    is_flag=True,
+    help="Print the tree, used files taken in and edits done, as one .hier file that stands alone.",
+)
+def command(file: str, level: str | None, as_json: bool, expand: bool) -> None:
     """Print the levels of a .hier file, coarse to fine, each as groups of channels.
 
     A level is a cut of the tree; each group of it is shown with the classes that it joins and their channels,
     which are the positions of the classes on axis 1 of a network's output.
     """
+    if expand:
+        if level is not None or as_json:
+            raise Usage("--expand prints the whole file: leave out --level and --json")
+        _print_expanded(file)
+        return
     hierarchy = load_or_exit(file)
     from hierdsl.compiler import compile_hierarchy  # noqa: PLC0415 - a wrong file needs no NumPy
 
@@ -57,3 +69,18 @@ def command(file: str, level: str | None, as_json: bool) -> None:
         for path, channels in zip(paths, groups[i], strict=True):
             joined = " ".join(f"{c}:{printable(compiled.names[c])}" for c in channels)
             click.echo(f"  {path:<{width}}  {joined}")
+
+
+def _print_expanded(file: str) -> None:
+    text = read(file)
+    scope, diagnostics = text.examine()
+    if scope is None:
+        show(diagnostics)
+        stop_with_errors(file, diagnostics)
+    from hierdsl.format import expand  # noqa: PLC0415 - a wrong file needs none of it
+
+    try:
+        expanded = expand(scope)
+    except ValueError as error:
+        raise Failure(f"'{file}' cannot be written as one file: {error}") from None
+    print_text(expanded)

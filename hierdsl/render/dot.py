@@ -13,7 +13,7 @@ import graphviz
 
 from hierdsl.model import ROOT, Hierarchy
 from hierdsl.palette import palette
-from hierdsl.render.text import deepest_drawn, ids_by_node
+from hierdsl.render.facts import drawn_children, ids_by_node, skipping_level
 from hierdsl.source import printable
 
 Orientation = Literal["down", "right"]
@@ -36,11 +36,7 @@ def to_dot(
     Raises:
         ValueError: There is no such level.
     """
-    deepest = deepest_drawn(hierarchy, level)
-    drawn = [
-        below if hierarchy.depths[position] < deepest else []
-        for position, below in enumerate(hierarchy.children)
-    ]
+    drawn = drawn_children(hierarchy, level)
     cards = _Cards(hierarchy)
     graph = graphviz.Digraph(
         hierarchy.name,
@@ -78,6 +74,25 @@ def to_dot(
                 graph.node(f"c{position}", label=cards.table(ends))
                 graph.edge(name, f"c{position}")
     return graph
+
+
+def count_boxes(hierarchy: Hierarchy, level: str | None = None) -> int:
+    """How many boxes the graph of `to_dot` has, which says how long graphviz takes over it.
+
+    Raises:
+        ValueError: There is no such level.
+
+    Example:
+        >>> from hierdsl import load
+        >>> count_boxes(load("helen"))
+        8
+    """
+    drawn = drawn_children(hierarchy, level)
+    boxes = sum(not drawn[top] for top in hierarchy.tops)
+    for children in drawn:
+        ends = sum(not drawn[child] for child in children)
+        boxes += bool(children) + (0 < ends < len(children))
+    return boxes
 
 
 def _title(hierarchy: Hierarchy) -> str:
@@ -118,6 +133,8 @@ class _Cards:
         label = f"<b>{_text(self.hierarchy.nodes[position].name)}</b>"
         if position in self.ids:
             label += f' <font point-size="10">{self.ids[position]}</font>'
+        if level := skipping_level(self.hierarchy, position):
+            label += f' <font point-size="10"><i>at {_text(level)}</i></font>'
         return (
             f'<tr><td colspan="{span}" cellpadding="4" bgcolor="{shade}">'
             f'<font color="{_ink(shade)}">{label}</font></td></tr>'
@@ -128,6 +145,8 @@ class _Cards:
         name = _text(self.hierarchy.nodes[position].name)
         below = self.hierarchy.children[position]
         shown = self.ids.get(position, "ignored" if off else "…" if below else "")
+        if level := skipping_level(self.hierarchy, position):
+            shown = f"{shown} <i>at {_text(level)}</i>".strip()
         # graphviz takes no empty <font>
         note = f'<font point-size="10" color="#777777">{shown}</font>' if shown else ""
         return (

@@ -263,8 +263,8 @@ def test_every_command_reads_standard_input(command):
         (["compile", "helen", "-o", "x.txt"], "'x.txt' does not end in .npz"),
         (["compile", "helen", "-o", "none/x.npz"], "cannot write 'none/x.npz': No such file or directory"),
         (["compile", "helen", "-o", "good.hier/x.npz"], "cannot write 'good.hier/x.npz': Not a directory"),
-        (["render", "helen", "-o", "x.gif"], "'x.gif' does not end in one of: .svg, .png, .pdf, .dot"),
-        (["render", "helen", "-o", "x"], "'x' does not end in one of: .svg, .png, .pdf, .dot"),
+        (["render", "helen", "-o", "x.gif"], "'x.gif' does not end in one of: .svg, .png, .pdf, .dot, .html"),
+        (["render", "helen", "-o", "x"], "'x' does not end in one of: .svg, .png, .pdf, .dot, .html"),
         (["render", "helen", "-o", "none/x.dot"], "cannot write 'none/x.dot': No such file or directory"),
     ],
 )

@@ -7,20 +7,21 @@ its groups and not as its leaves, and fits a slide.
 
 import re
 from html import escape
+from math import isqrt
 from typing import Literal
 
 import graphviz
 
 from hierdsl.model import ROOT, Hierarchy
 from hierdsl.palette import palette
-from hierdsl.render.facts import drawn_children, ids_by_node, skipping_level
+from hierdsl.render.facts import classes, drawn_children, ids_by_node, skipping_level
 from hierdsl.source import printable
 
 Orientation = Literal["down", "right"]
 _RANKDIR = {"down": "TB", "right": "LR"}
 _FONT = "Helvetica"
 _ROWS = 12
-"""Rows of a card before it goes on in another column."""
+"""Rows of a card before it goes on in another column; of hundreds of classes more, so that it stays a card."""
 
 
 def to_dot(
@@ -116,7 +117,7 @@ class _Cards:
 
     def table(self, rows: list[int], head: int | None = None) -> str:
         """An inner node's name on its colour, and below it its classes in rows."""
-        columns = max(1, -(-len(rows) // _ROWS))
+        columns = max(1, -(-len(rows) // max(_ROWS, isqrt(4 * len(rows)))))
         height = -(-len(rows) // columns)
         lines = [] if head is None else [self._head(head, span=3 * columns)]
         for row in range(height):
@@ -143,8 +144,8 @@ class _Cards:
     def _row(self, position: int) -> str:
         off = self.hierarchy.ignored[position]
         name = _text(self.hierarchy.nodes[position].name)
-        below = self.hierarchy.children[position]
-        shown = self.ids.get(position, "ignored" if off else "…" if below else "")
+        below = "" if not self.hierarchy.children[position] else classes(self.hierarchy.leaf_counts[position])
+        shown = self.ids.get(position, "ignored" if off else below)
         if level := skipping_level(self.hierarchy, position):
             shown = f"{shown} <i>at {_text(level)}</i>".strip()
         # graphviz takes no empty <font>

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -341,5 +342,8 @@ def test_every_example_of_the_help_runs(root, folder, line):
     done = subprocess.run(
         ["bash", "-c", line.split("   ")[0]], env=environment, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    # of the bundled files inat19 alone has warnings: its families of one genus
+    assert set(re.findall(r"(?:warning|error)\[\w+\]", done.stderr)) <= {"warning[W201]"}
+    assert done.stderr == "" or "hierarchies" in line
     assert done.stdout

@@ -96,7 +96,13 @@ def wheel(root, tmp_path_factory):
 def test_the_wheel_has_the_grammar_the_hierarchies_the_pages_and_the_mark_of_types(wheel):
     package = wheel / "hierdsl"
     assert (package / "grammars" / "hierdsl.lark").is_file()
-    assert {path.stem for path in (package / "hierarchies").iterdir()} == {"camvid", "helen", "vistas"}
+    assert {path.stem for path in (package / "hierarchies").iterdir()} == {
+        "camvid",
+        "helen",
+        "inat19",
+        "vistas",
+    }
+    assert {path.name for path in (package / "render").glob("tree.*")} == {"tree.css", "tree.js"}
     assert {path.stem for path in (package / "docs" / "diagnostics").iterdir()} == {*CODES, "README"}
     assert (package / "py.typed").is_file()
     assert {path.name for path in wheel.iterdir() if not path.name.endswith(".dist-info")} == {"hierdsl"}

@@ -55,4 +55,6 @@ class Source:
 
 def printable(text: str) -> str:
     """A text from a file as a terminal or a picture can show it: a control character becomes its escape."""
+    if text.isprintable():
+        return text
     return "".join(ch if ch.isprintable() else repr(ch)[1:-1] for ch in text)

@@ -16,7 +16,7 @@ _COMMANDS = {
     "validate": "Check files: diagnostics, or one line of counts.",
     "fmt": "Write files in the canonical form, or check that they are.",
     "explain": "Say what a diagnostic means, with an example and its mend.",
-    "render": "Draw the tree: in the terminal, or as svg, png, pdf, dot.",
+    "render": "Draw the tree: in the terminal, or as html, svg, png, pdf, dot.",
     "show": "Print the levels with their groups, or the tree of several files as one.",
     "compile": "Write the tables of a hierarchy as .npz.",
     "check-data": "Count the classes in label images, and find what the file does not list.",
@@ -48,7 +48,12 @@ class _Lazy(click.Group):
         """Run the subcommand. What nobody foresaw is one line too, and a request to report it."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (
+            click.ClickException,
+            click.exceptions.Exit,
+            click.Abort,
+            BrokenPipeError,
+        ):  # click ends quietly
             raise
         except Exception as error:
             if "HIERDSL_DEBUG" in os.environ:

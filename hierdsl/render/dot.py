@@ -7,20 +7,21 @@ its groups and not as its leaves, and fits a slide.
 
 import re
 from html import escape
+from math import isqrt
 from typing import Literal
 
 import graphviz
 
 from hierdsl.model import ROOT, Hierarchy
 from hierdsl.palette import palette
-from hierdsl.render.text import deepest_drawn, ids_by_node
+from hierdsl.render.facts import classes, drawn_children, ids_by_node, skipping_level
 from hierdsl.source import printable
 
 Orientation = Literal["down", "right"]
 _RANKDIR = {"down": "TB", "right": "LR"}
 _FONT = "Helvetica"
 _ROWS = 12
-"""Rows of a card before it goes on in another column."""
+"""Rows of a card before it goes on in another column; of hundreds of classes more, so that it stays a card."""
 
 
 def to_dot(
@@ -36,11 +37,7 @@ def to_dot(
     Raises:
         ValueError: There is no such level.
     """
-    deepest = deepest_drawn(hierarchy, level)
-    drawn = [
-        below if hierarchy.depths[position] < deepest else []
-        for position, below in enumerate(hierarchy.children)
-    ]
+    drawn = drawn_children(hierarchy, level)
     cards = _Cards(hierarchy)
     graph = graphviz.Digraph(
         hierarchy.name,
@@ -80,6 +77,25 @@ def to_dot(
     return graph
 
 
+def count_boxes(hierarchy: Hierarchy, level: str | None = None) -> int:
+    """How many boxes the graph of `to_dot` has, which says how long graphviz takes over it.
+
+    Raises:
+        ValueError: There is no such level.
+
+    Example:
+        >>> from hierdsl import load
+        >>> count_boxes(load("helen"))
+        8
+    """
+    drawn = drawn_children(hierarchy, level)
+    boxes = sum(not drawn[top] for top in hierarchy.tops)
+    for children in drawn:
+        ends = sum(not drawn[child] for child in children)
+        boxes += bool(children) + (0 < ends < len(children))
+    return boxes
+
+
 def _title(hierarchy: Hierarchy) -> str:
     levels = " › ".join(
         f"{_text(level.name)} {len(hierarchy.cut(i))}" for i, level in enumerate(hierarchy.levels)
@@ -101,7 +117,7 @@ class _Cards:
 
     def table(self, rows: list[int], head: int | None = None) -> str:
         """An inner node's name on its colour, and below it its classes in rows."""
-        columns = max(1, -(-len(rows) // _ROWS))
+        columns = max(1, -(-len(rows) // max(_ROWS, isqrt(4 * len(rows)))))
         height = -(-len(rows) // columns)
         lines = [] if head is None else [self._head(head, span=3 * columns)]
         for row in range(height):
@@ -118,6 +134,8 @@ class _Cards:
         label = f"<b>{_text(self.hierarchy.nodes[position].name)}</b>"
         if position in self.ids:
             label += f' <font point-size="10">{self.ids[position]}</font>'
+        if level := skipping_level(self.hierarchy, position):
+            label += f' <font point-size="10"><i>at {_text(level)}</i></font>'
         return (
             f'<tr><td colspan="{span}" cellpadding="4" bgcolor="{shade}">'
             f'<font color="{_ink(shade)}">{label}</font></td></tr>'
@@ -126,8 +144,10 @@ class _Cards:
     def _row(self, position: int) -> str:
         off = self.hierarchy.ignored[position]
         name = _text(self.hierarchy.nodes[position].name)
-        below = self.hierarchy.children[position]
-        shown = self.ids.get(position, "ignored" if off else "…" if below else "")
+        below = "" if not self.hierarchy.children[position] else classes(self.hierarchy.leaf_counts[position])
+        shown = self.ids.get(position, "ignored" if off else below)
+        if level := skipping_level(self.hierarchy, position):
+            shown = f"{shown} <i>at {_text(level)}</i>".strip()
         # graphviz takes no empty <font>
         note = f'<font point-size="10" color="#777777">{shown}</font>' if shown else ""
         return (

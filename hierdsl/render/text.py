@@ -1,93 +1,108 @@
-"""A hierarchy as a tree of text for the terminal."""
+"""A hierarchy as a tree of text for the terminal.
 
-from collections.abc import Sequence
+rich's own Tree wraps every label of a tree by itself, which takes seconds for 20,000 classes; here a line is put
+together as it is, with the same look. Wrapping is left to the terminal.
+"""
 
-from rich.text import Text
+from collections.abc import Iterator
+
+from rich.color import Color
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.segment import Segment
+from rich.style import Style
 from rich.tree import Tree
 
-from hierdsl.model import ROOT, Hierarchy
+from hierdsl.model import Hierarchy
 from hierdsl.palette import palette
+from hierdsl.render.facts import (
+    classes,
+    drawn_children,
+    hidden_below,
+    ids_by_node,
+    says_ignored,
+    skipping_level,
+)
 from hierdsl.source import printable
 
+_DIM, _BOLD, _PLAIN = Style(dim=True), Style(bold=True), Style.null()
+_LEVEL, _BESIDE_LEVEL = Style(bold=True, italic=True), Style(bold=True, dim=True)
+_IDS = Style(color="cyan")
 
-def to_text(hierarchy: Hierarchy, *, level: str | None = None) -> Tree:
+
+class TextTree:
+    """A tree ready to be printed by a rich console."""
+
+    def __init__(self, hierarchy: Hierarchy, drawn: list[list[int]]) -> None:
+        self._hierarchy = hierarchy
+        self._drawn = drawn
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield from _head(self._hierarchy)
+        space, line, fork, end = Tree.ASCII_GUIDES if options.ascii_only else Tree.TREE_GUIDES[0]
+        label = _Labels(self._hierarchy, self._drawn)
+        # nodes to come, the next one last, each with the guides before it; a deep tree needs no recursion
+        stack = [(position, "", n == 0) for n, position in enumerate(reversed(self._hierarchy.tops))]
+        while stack:
+            position, guides, last = stack.pop()
+            yield Segment(guides + (end if last else fork), _DIM)
+            yield from label(position)
+            yield Segment.line()
+            guides += space if last else line
+            below = reversed(self._drawn[position])
+            stack += [(child, guides, n == 0) for n, child in enumerate(below)]
+
+
+def to_text(hierarchy: Hierarchy, *, level: str | None = None) -> TextTree:
     """The tree with colours, ids and levels, ready for a rich console.
 
     Args:
         hierarchy: What to draw.
-        level: Name of a level to cut at: nodes below it are counted and not drawn.
+        level: Name of a level to cut at: what lies below its nodes is counted and not drawn.
 
     Raises:
         ValueError: There is no such level.
     """
-    deepest = deepest_drawn(hierarchy, level)
-    colors = palette(hierarchy)
-    ids = ids_by_node(hierarchy)
-    head = Text(printable(hierarchy.name), style="bold")
+    return TextTree(hierarchy, drawn_children(hierarchy, level))
+
+
+def _head(hierarchy: Hierarchy) -> Iterator[Segment]:
+    """Name and title, and a line of the levels."""
+    yield Segment(printable(hierarchy.name), _BOLD)
     if hierarchy.title:
-        head.append(f"  {printable(hierarchy.title)}", style="not bold")
-    head.append("\n")
-    head.append_text(_levels(hierarchy))
-    root = Tree(head, guide_style="dim")
-    drawn: dict[int, Tree] = {ROOT: root}
-    for position, node in enumerate(hierarchy.nodes):
-        depth = hierarchy.depths[position]
-        if depth > deepest:
-            continue
-        off = hierarchy.ignored[position]
-        label = Text("■ ", style=f"rgb({','.join(map(str, colors[position]))})")
-        inner = bool(hierarchy.children[position])
-        label.append(printable(node.name), style="dim" if off else "bold" if inner else "default")
-        if position in ids:
-            label.append(f"  {ids[position]}", style="cyan")
-        if off and (node.parent == ROOT or not hierarchy.ignored[node.parent]):
-            label.append("  ignored", style="dim")
-        elif inner and depth == deepest and not off:
-            label.append(f"  {hierarchy.leaf_counts[position]} classes", style="dim")
-        drawn[position] = drawn[node.parent].add(label)
-    return root
-
-
-def deepest_drawn(hierarchy: Hierarchy, level: str | None) -> int:
-    """The depth of the deepest nodes of a level; of the whole tree for None.
-
-    Raises:
-        ValueError: There is no such level.
-    """
-    return max(hierarchy.depths) if level is None else hierarchy.level_index(level) + 1
-
-
-def ids_by_node(hierarchy: Hierarchy) -> dict[int, str]:
-    """The ids of the default label map by node, as the language writes them: `3, 7..9`."""
-    by_node: dict[int, list[int]] = {}
-    default = hierarchy.label_maps.get("")
-    for raw, position in default.ids.items() if default else ():
-        if position is not None:
-            by_node.setdefault(position, []).append(raw)
-    return {position: ranges(ids) for position, ids in by_node.items()}
-
-
-def ranges(ids: Sequence[int]) -> str:
-    """Ids with runs of three or more joined: `3, 7..9`."""
-    runs: list[list[int]] = []
-    for raw in sorted(ids):
-        if runs and raw == runs[-1][-1] + 1:
-            runs[-1].append(raw)
-        else:
-            runs.append([raw])
-    parts: list[str] = []
-    for run in runs:
-        parts += [f"{run[0]}..{run[-1]}"] if len(run) > 2 else map(str, run)
-    return ", ".join(parts)
-
-
-def _levels(hierarchy: Hierarchy) -> Text:
-    line = Text()
+        yield Segment(f"  {printable(hierarchy.title)}")
+    yield Segment.line()
     for i, level in enumerate(hierarchy.levels):
         if i:
-            line.append(" › ", style="dim")
-        line.append(printable(level.name), style="italic")
-        line.append(f" {len(hierarchy.cut(i))}", style="dim")
+            yield Segment(" › ", _BESIDE_LEVEL)
+        yield Segment(printable(level.name), _LEVEL)
+        yield Segment(f" {len(hierarchy.cut(i))}", _BESIDE_LEVEL)
         if level.weight != 1:
-            line.append(f" ×{level.weight:g}", style="dim")
-    return line
+            yield Segment(f" ×{level.weight:g}", _BESIDE_LEVEL)
+    yield Segment.line()
+
+
+class _Labels:
+    """What stands on the line of a node."""
+
+    def __init__(self, hierarchy: Hierarchy, drawn: list[list[int]]) -> None:
+        self._hierarchy = hierarchy
+        self._drawn = drawn
+        self._colors = palette(hierarchy).tolist()
+        self._ids = ids_by_node(hierarchy)
+
+    def __call__(self, position: int) -> Iterator[Segment]:
+        hierarchy = self._hierarchy
+        off, inner = hierarchy.ignored[position], bool(hierarchy.children[position])
+        red, green, blue = self._colors[position]
+        shade = Style(color=Color.from_rgb(red, green, blue))
+        yield Segment("■ ", shade)
+        name = printable(hierarchy.nodes[position].name)
+        yield Segment(name, shade + _DIM if off else shade + _BOLD if inner else _PLAIN)
+        if position in self._ids:
+            yield Segment(f"  {self._ids[position]}", _IDS)
+        if level := skipping_level(hierarchy, position):
+            yield Segment(f"  at {printable(level)}", _DIM)
+        if says_ignored(hierarchy, position):
+            yield Segment("  ignored", _DIM)
+        elif hidden_below(hierarchy, position, self._drawn):
+            yield Segment(f"  {classes(hierarchy.leaf_counts[position])}", _DIM)

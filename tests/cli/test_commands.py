@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -263,8 +264,8 @@ def test_every_command_reads_standard_input(command):
         (["compile", "helen", "-o", "x.txt"], "'x.txt' does not end in .npz"),
         (["compile", "helen", "-o", "none/x.npz"], "cannot write 'none/x.npz': No such file or directory"),
         (["compile", "helen", "-o", "good.hier/x.npz"], "cannot write 'good.hier/x.npz': Not a directory"),
-        (["render", "helen", "-o", "x.gif"], "'x.gif' does not end in one of: .svg, .png, .pdf, .dot"),
-        (["render", "helen", "-o", "x"], "'x' does not end in one of: .svg, .png, .pdf, .dot"),
+        (["render", "helen", "-o", "x.gif"], "'x.gif' does not end in one of: .svg, .png, .pdf, .dot, .html"),
+        (["render", "helen", "-o", "x"], "'x' does not end in one of: .svg, .png, .pdf, .dot, .html"),
         (["render", "helen", "-o", "none/x.dot"], "cannot write 'none/x.dot': No such file or directory"),
     ],
 )
@@ -341,5 +342,8 @@ def test_every_example_of_the_help_runs(root, folder, line):
     done = subprocess.run(
         ["bash", "-c", line.split("   ")[0]], env=environment, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    # of the bundled files inat19 alone has warnings: its families of one genus
+    assert set(re.findall(r"(?:warning|error)\[\w+\]", done.stderr)) <= {"warning[W201]"}
+    assert done.stderr == "" or "hierarchies" in line
     assert done.stdout

@@ -100,8 +100,10 @@ def test_the_wheel_has_the_grammar_the_hierarchies_the_pages_and_the_mark_of_typ
         "camvid",
         "fasseg",
         "helen",
+        "inat19",
         "vistas",
     }
+    assert {path.name for path in (package / "render").glob("tree.*")} == {"tree.css", "tree.js"}
     assert {path.stem for path in (package / "docs" / "diagnostics").iterdir()} == {*CODES, "README"}
     assert (package / "py.typed").is_file()
     assert {path.name for path in wheel.iterdir() if not path.name.endswith(".dist-info")} == {"hierdsl"}

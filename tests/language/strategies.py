@@ -180,7 +180,8 @@ def ranks(items, pins):
 def pinned(draw, items, before):
     """Pin some nodes, as deep as they lie or deeper, and name as many levels as that takes."""
     pins = [None] * len(items)
-    for i in range(len(items)):
+    counts = [i for i in range(len(items)) if not is_ignored(items, i)]
+    for i in counts:
         if draw(st.integers(0, 3)) == 0:
             least = ranks(items, pins)[i]
             pins[i] = least + draw(st.integers(0, 2))
@@ -188,19 +189,23 @@ def pinned(draw, items, before):
     for i, pin in enumerate(pins):
         if pin is not None:
             items[i].attributes.append(f"level=l{pin}")
-    return before + "levels\n" + "".join(f"    l{i}\n" for i in range(max(found) + 1))
+    return before + "levels\n" + "".join(f"    l{i}\n" for i in range(max(found[i] for i in counts) + 1))
+
+
+def is_ignored(items, i):
+    """Whether the item or one above it is ignored."""
+    depth = items[i].depth + 1
+    for item in reversed(items[: i + 1]):
+        if item.depth < depth:
+            depth = item.depth
+            if "ignore" in item.attributes:
+                return True
+    return False
 
 
 def is_class(items, i):
-    """Whether the item is a leaf with no ignored node above it."""
-    leaf = i + 1 == len(items) or items[i + 1].depth <= items[i].depth
-    depth = items[i].depth
-    for item in reversed(items[: i + 1]):
-        if item.depth <= depth:
-            depth = item.depth - 1
-            if "ignore" in item.attributes:
-                return False
-    return leaf
+    """Whether the item is a leaf that is not ignored."""
+    return not is_ignored(items, i) and (i + 1 == len(items) or items[i + 1].depth <= items[i].depth)
 
 
 def numbered(draw, items, before):

@@ -2,9 +2,12 @@ import xml.etree.ElementTree as ET
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from language.strategies import valid_texts
+from render.pinned import pinned, pinned_hierarchies
 
 from hierdsl import analyze, load, to_dot
+from hierdsl.render import count_boxes
 from hierdsl.source import printable
 
 SMALL = """hierarchy small "Small & <simple>"
@@ -76,6 +79,23 @@ def test_a_level_cuts_the_tree():
     shown = texts(svg(load("vistas"), level="group"))
     assert {"barrier", "bird", "rider", "vehicle"} <= set(shown)
     assert not {"curb", "bicyclist", "car"} & set(shown)
+
+
+def test_pinned_nodes_are_cut_by_their_level_and_name_it():
+    shown = texts(svg(pinned()))
+    assert shown.count("at genus") == 2
+    assert shown.count("at species") == 3
+    shown = texts(svg(pinned(), level="family"))
+    assert {"Ranidae", "Xenopus", "olm", "axolotl", "unplaced"} <= set(shown)
+    assert not {"Rana", "temporaria", "laevis"} & set(shown)
+
+
+@settings(max_examples=30)
+@given(pinned_hierarchies(), st.integers(0, 9))
+def test_boxes_are_counted_as_they_are_drawn(hierarchy, level):
+    name = hierarchy.levels[min(level, len(hierarchy.levels) - 1)].name
+    boxes = [line for line in to_dot(hierarchy, level=name).body if " -> " in line]
+    assert count_boxes(hierarchy, name) == len(boxes)
 
 
 def test_an_unknown_level_is_refused_with_the_known_ones():

@@ -45,10 +45,10 @@ def disjoint(uses: Iterable[Use], limit: int) -> Ranges:
     result = Ranges([], [])
     ids, colors = _Taken(), dict[int, Use]()
     for use in uses:
-        first, last = use.ids.first, use.ids.last
+        first, last, _, is_color = use.ids
         if not 0 <= first <= last:
             continue
-        if use.ids.is_color:  # single values, of which there can be millions
+        if is_color:  # single values, of which there can be millions
             old = colors.setdefault(first, use)
             if old is use:
                 result.pieces.append((first, last, use))
@@ -71,6 +71,16 @@ class _Taken:
     def add(self, use: Use, result: Ranges) -> None:
         """Give the free ids of a range to its use, and note the first that is not free."""
         first, last = use.ids.first, use.ids.last
+        if not self.ends or first > self.ends[-1]:  # the usual case: ids go upwards
+            if self.ends and first == self.ends[-1] + 1:
+                self.ends[-1] = last
+            else:
+                self.starts.append(first)
+                self.ends.append(last)
+            self.owner_starts.append(first)
+            self.owners.append(use)
+            result.pieces.append((first, last, use))
+            return
         low = bisect_right(self.starts, first)
         if low and self.ends[low - 1] >= first - 1:  # touches the interval before it
             low -= 1

@@ -109,7 +109,7 @@ def test_the_blocks_of_a_page_do_what_it_says(page, tmp_path):
                     Path(words[0]).parent.mkdir(parents=True, exist_ok=True)
                     Path(words[0]).write_text(body, encoding="utf-8")
                 if language == "hier" and "wrong" not in words:
-                    _, diagnostics = hierdsl.analyze(body)
+                    _, diagnostics = hierdsl.analyze(body, path=words[0] if words else "page.hier")
                     assert not diagnostics, diagnostics
                     assert hierdsl.format_text(body) == body, "not in canonical form"
             elif language == "console" and "slow" in words and not SLOW:

@@ -15,6 +15,7 @@ Rule = Callable[[Scope], Iterator[Diagnostic]]
 
 RULES: tuple[Rule, ...] = (
     sections.header_fields_are_known,
+    sections.names_are_not_empty,
     sections.tree_has_a_class,
     tree.siblings_have_different_names,
     tree.nodes_keep_a_class,

@@ -166,7 +166,8 @@ def maps_hold_ids_or_colors(scope: Scope) -> Iterator[Diagnostic]:
     for label_map in scope.label_maps.values():
         uses = [use for use in label_map.uses if use.ids.first >= 0]
         first = uses[0] if uses else None
-        other = next((use for use in uses if use.ids.is_color != label_map.is_color), None)
+        kind = label_map.is_color
+        other = next((use for use in uses if use.ids.is_color != kind), None)
         if first is None or other is None:
             continue
         kinds = ("a colour", "an id") if first.ids.is_color else ("an id", "a colour")
@@ -262,6 +263,8 @@ def classes_have_an_id(scope: Scope) -> Iterator[Diagnostic]:
         return
     labelled = {use.node for use in default.uses}
     elsewhere = {use.node for label_map in scope.label_maps.values() for use in label_map.uses}
+    what = "colour" if default.is_color else "id"
+    example = '"#40c0c0"' if default.is_color else "12"
     first: dict[tuple[int, str], int] = {}
     for position in scope.classes:
         node = scope.nodes[position]
@@ -269,14 +272,11 @@ def classes_have_an_id(scope: Scope) -> Iterator[Diagnostic]:
         is_used = node.source is not document.source  # with a label map of its own, perhaps
         if position in labelled or is_twin or (is_used and position in elsewhere):
             continue
-        example = '"#40c0c0"' if default.is_color else "12"
         yield Diagnostic(
             "W301",
-            f"class '{node.name.text}' has no {'colour' if default.is_color else 'id'}: no pixel can ever be "
-            "labelled so",
+            f"class '{node.name.text}' has no {what}: no pixel can ever be labelled so",
             scope.name(position),
-            help=f"write its {'colour' if default.is_color else 'id'}: "
-            f"{node.source.slice(node.name.span)} = {example}",
+            help=f"write its {what}: {node.source.slice(node.name.span)} = {example}",
         )
 
 

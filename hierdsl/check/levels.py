@@ -131,12 +131,17 @@ def classes_have_a_level_left(scope: Scope) -> Iterator[Diagnostic]:
         return
     count = len(scope.levels)
     # what lies below a wrong pin is that pin's mistake, and what lies below no level is its parent's
+    reported: set[int] = set()
     misplaced = {pin.node for pin in scope.pins if pin.level is None or pin.level < scope.ranks[pin.node]}
     for position, rank in enumerate(scope.ranks):
         if scope.nodes[position].parent in misplaced:
             misplaced.add(position)
         if rank < count or scope.ignored[position] or position in misplaced:
             continue
+        if scope.nodes[position].parent >= 0:  # once for all children of a node
+            if scope.nodes[position].parent in reported:
+                continue
+            reported.add(scope.nodes[position].parent)
         misplaced.add(position)
         node = scope.nodes[position]
         above = position

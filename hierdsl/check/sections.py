@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from hierdsl.diagnostics import Annotation, Diagnostic, Edit, nearest
 from hierdsl.scope import Scope
 from hierdsl.source import Span
-from hierdsl.syntax import FieldDecl
+from hierdsl.syntax import FieldDecl, MergeDecl, RenameDecl
 
 FIELDS = {
     "source": "where the classes and their ids come from; may stand several times",
@@ -39,6 +39,23 @@ def header_fields_are_known(scope: Scope) -> Iterator[Diagnostic]:
             message = f"the field '{field.key.text}' is given twice"
             yield Diagnostic("H110", message, place, secondary=(first,), help="remove one of the two")
         seen.setdefault(field.key.text, field)
+
+
+def names_are_not_empty(scope: Scope) -> Iterator[Diagnostic]:
+    """H212: a node or a level has a name of at least one character, and gets no empty one by an edit."""
+    document = scope.document
+    edits = [edit for use in document.uses for edit in use.edits] + list(
+        document.edit.edits if document.edit else ()
+    )
+    names = [
+        *(node.name for node in (document.tree.nodes if document.tree else ())),
+        *(level.name for level in (document.levels.levels if document.levels else ())),
+        *(edit.name for edit in edits if isinstance(edit, MergeDecl | RenameDecl)),
+    ]
+    for name in names:
+        if not name.text:
+            place = Annotation(document.source, name.span)
+            yield Diagnostic("H212", "this name is empty", place, help='write one, in quotes or bare: "road"')
 
 
 def tree_has_a_class(scope: Scope) -> Iterator[Diagnostic]:

@@ -89,16 +89,17 @@ def nodes_keep_a_class(scope: Scope) -> Iterator[Diagnostic]:
 
 
 def inner_nodes_have_siblings_below(scope: Scope) -> Iterator[Diagnostic]:
-    """W201: an inner node with one child repeats it at its own level."""
+    """W201: an inner node with one child repeats it at its own level; a pinned one says that it means to."""
     if not scope.complete:
         return
+    pinned = {pin.node for pin in scope.pins}
     children: dict[int, list[int]] = defaultdict(list)
     ignored = scope.ignored
     for position, node in enumerate(scope.nodes):
         if not ignored[position]:
             children[node.parent].append(position)
     for position, below in children.items():
-        if len(below) == 1 and position >= 0:
+        if len(below) == 1 and position >= 0 and pinned.isdisjoint((position, below[0])):
             child, node = scope.nodes[below[0]], scope.nodes[position]
             yield Diagnostic(
                 "W201",

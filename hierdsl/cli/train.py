@@ -216,13 +216,17 @@ def _resumed(
 
 def _hierarchy(text: Text) -> "HierarchyFile":
     from hierdsl.compiler import compile_hierarchy  # noqa: PLC0415 - as above
+    from hierdsl.format import expand  # noqa: PLC0415 - as above
+    from hierdsl.model import build  # noqa: PLC0415 - as above
     from hierdsl.train.start import HierarchyFile  # noqa: PLC0415 - as above
 
-    hierarchy, diagnostics = text.analyze()
+    scope, diagnostics = text.examine()
     show(diagnostics)
-    if hierarchy is None:
+    if scope is None:
         stop_with_errors(text.name, diagnostics)
-    return HierarchyFile(text.name, text.data, compile_hierarchy(hierarchy))
+    # the folder of the run keeps a text that needs no other file
+    whole = expand(scope).encode() if scope.document.uses else text.data
+    return HierarchyFile(text.name, whole, compile_hierarchy(build(scope)))
 
 
 def _announce(console: "Console", run: Any, validation: int) -> None:

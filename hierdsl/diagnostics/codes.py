@@ -50,6 +50,7 @@ CODES = {
         Code("H209", "ambiguous-reference", "A reference names one node only."),
         Code("H210", "mirror-not-class", "A mirror pair exchanges two classes."),
         Code("H211", "mirror-twice", "A class is in one mirror pair at most."),
+        Code("H212", "empty-name", "A name has at least one character."),
         Code("W201", "single-child", "An inner node has at least two children."),
         Code("W202", "same-color", "Two classes have different colours."),
         # H3xx labels

@@ -25,7 +25,7 @@ from hierdsl.syntax.ast import (
     TreeDecl,
     UseDecl,
 )
-from hierdsl.syntax.declare import Line, Node, Section, ident
+from hierdsl.syntax.declare import Line, Node, Section, ident, span
 from hierdsl.syntax.layout import mixed_indentation, nest, width
 
 MAX_NODES = 1_000_000
@@ -57,8 +57,8 @@ def assemble(parts: Parts, sections: list[Section]) -> Document:
         if section.kind == "labels":
             label_maps.append(_labels(parts, section))
         elif section.kind == "use":
-            if section.keyword.start not in parts.broken_heads:
-                uses.append(_use(parts, section))
+            if use := _use(parts, section):
+                uses.append(use)
         elif section.kind in first:
             parts.complete = False
             parts.diagnostics.append(_duplicate(parts.source, first[section.kind], section))
@@ -105,11 +105,25 @@ def _labels(parts: Parts, section: Section) -> LabelsDecl:
     )
 
 
-def _use(parts: Parts, section: Section) -> UseDecl:
-    file, *name = section.head
-    return UseDecl(
-        section.keyword, ident(file), ident(name[1]) if name else None, tuple(_flat(parts, section))
-    )
+def _use(parts: Parts, section: Section) -> UseDecl | None:
+    """The section, or None where its first line is broken or lacks a part."""
+    if section.keyword.start in parts.broken_heads:
+        return None
+    file, *name = section.head or (None,)
+    missing = None
+    if file is None or file.type != "STRING":
+        missing = ("the file is missing that is to be used", 'write use "city.hier"')
+    elif len(name) == 1:
+        missing = ("the line ends where a name should follow", "write a name behind 'as', or leave it out")
+    if missing is None:
+        return UseDecl(
+            section.keyword, ident(file), ident(name[1]) if name else None, tuple(_flat(parts, section))
+        )
+    parts.complete = False
+    end = span(section.head[-1]).end if section.head else section.keyword.end
+    place = Annotation(parts.source, Span(section.keyword.start, end))
+    parts.diagnostics.append(Diagnostic("H103", missing[0], place, help=missing[1]))
+    return None
 
 
 def _bare_name(head: tuple[Token | Ident, ...]) -> Ident | None:

@@ -111,11 +111,7 @@ def _recover(parts: Parts, parser: InteractiveParser, line: Token | None, depth:
         resume = _line_end(text, at) + 1
         if line.type == "_TOP":
             parts.broken_heads.add(span(keyword).start)
-            if "_TOP" in failure.expected:
-                return resume  # the section has started: only the rest of its first line is lost
-            resume = _next_section(text, at)  # it lacks what it cannot do without
-            del states[depth:], values[depth - 1 :]
-            return resume
+            return resume  # the section has started: only the rest of its first line is lost
         parts.dropped.setdefault(span(keyword).start, []).append(Line(indent(line), start, None))
     del states[depth:], values[depth - 1 :]
     return resume

@@ -12,6 +12,20 @@ BUNDLED = [path.read_text(encoding="utf-8") for path in bundled_hierarchies().va
 
 FRAGMENTS = [
     *("hierarchy", "levels", "tree", "labels", "mirror", "use", "channels labels", "tolerance 24", "ignore"),
+    *(
+        "edit",
+        'use "camvid"',
+        'use "helen" as h',
+        "graft",
+        "under",
+        "drop",
+        "collapse",
+        "merge",
+        "as",
+        "rename",
+        "->",
+    ),
+    *("[level=kind]", "level", '"#ff0000"', "rgb(255, 0, 0)", "*"),
     *("\n", "\n    ", "\n        ", "\n\t", "\r\n", "\r", " ", "  ", "\t"),
     *("car", "road", "a/b", "/a", "/", '"', '"x y"', '"\\n"', "\\", "'", "“", "é", "e\u0301", "ª", "²", "٣"),
     *("=", "1", "2", "0..3", "..", ",", "-1", "0.5", "1e999", "9" * 30, "*", "<->", ":", "- "),
@@ -136,7 +150,72 @@ def valid_texts(draw):
     if targets:
         after += "labels other\n" + "".join(f"    {path} = {i}\n" for i, path in enumerate(targets))
         after += draw(st.sampled_from(["", "    ignore = *\n", "    ignore = 255, 300..310\n"]))
+    if paths and draw(st.booleans()):
+        colors = draw(st.lists(st.sampled_from(paths), max_size=4))
+        written = [
+            draw(st.sampled_from(['"#{:06x}"', "rgb(0, 0, {})"])).format(i) for i in range(len(colors))
+        ]
+        after += "labels colors\n" + "".join(f"    {p} = {c}\n" for p, c in zip(colors, written, strict=True))
+        after += draw(st.sampled_from(["", "    tolerance 24\n", "    ignore = *\n"])) if colors else ""
+    if draw(st.booleans()):
+        before = pinned(draw, items, before)
+    if draw(st.integers(0, 4)) == 0:
+        before = numbered(draw, items, before)
+        if "channels" in before:
+            after += channel_map(draw, items)
     return write(items, before=before, after=after)
+
+
+def ranks(items, pins):
+    """The level of each item by the one rule."""
+    stack, found = [], []
+    for item, pin in zip(items, pins, strict=True):
+        del stack[item.depth - 1 :]
+        least = stack[-1] + 1 if stack else 0
+        stack.append(least if pin is None else max(pin, least))
+        found.append(stack[-1])
+    return found
+
+
+def pinned(draw, items, before):
+    """Pin some nodes, as deep as they lie or deeper, and name as many levels as that takes."""
+    pins = [None] * len(items)
+    for i in range(len(items)):
+        if draw(st.integers(0, 3)) == 0:
+            least = ranks(items, pins)[i]
+            pins[i] = least + draw(st.integers(0, 2))
+    found = ranks(items, pins)
+    for i, pin in enumerate(pins):
+        if pin is not None:
+            items[i].attributes.append(f"level=l{pin}")
+    return before + "levels\n" + "".join(f"    l{i}\n" for i in range(max(found) + 1))
+
+
+def is_class(items, i):
+    """Whether the item is a leaf with no ignored node above it."""
+    leaf = i + 1 == len(items) or items[i + 1].depth <= items[i].depth
+    depth = items[i].depth
+    for item in reversed(items[: i + 1]):
+        if item.depth <= depth:
+            depth = item.depth - 1
+            if "ignore" in item.attributes:
+                return False
+    return leaf
+
+
+def numbered(draw, items, before):
+    """A header that takes the channels from a map."""
+    del draw, items
+    if before.startswith("hierarchy"):
+        return before.replace("\n", "\n    channels labels heads\n", 1)
+    return "hierarchy city\n    channels labels heads\n" + before
+
+
+def channel_map(draw, items):
+    """A map that numbers the classes in any order."""
+    paths = [path for i, path in enumerate(full_paths(items)) if is_class(items, i)]
+    order = draw(st.permutations(range(len(paths))))
+    return "labels heads\n" + "".join(f"    {p} = {i}\n" for p, i in zip(paths, order, strict=True))
 
 
 def full_paths(items):

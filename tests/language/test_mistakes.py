@@ -505,6 +505,24 @@ TABLE = [
         "remove this line: it needs no pair",
         "tree\n    a\n    b\nmirror\n",
     ),
+    # H212 empty-name
+    node('"" = 1', "H212", 5, "this name is empty", 'write one, in quotes or bare: "road"', "road = 1"),
+    Mistake(
+        "H212",
+        'levels\n    ""\ntree\n    a\n',
+        "2:5",
+        "this name is empty",
+        None,
+        "levels\n    x\ntree\n    a\n",
+    ),
+    Mistake(
+        "H212",
+        'use "camvid"\n    rename sky -> ""\n',
+        "2:19",
+        "this name is empty",
+        None,
+        'use "camvid"\n    rename sky -> air\n',
+    ),
     # W201 single-child
     Mistake(
         "W201",
@@ -759,7 +777,6 @@ TABLE = [
         "no level is left for 'b': it lies below the finest",
         "name one more level, or pin a node above it to a coarser one",
         "levels\n    x\n    y\ntree\n    a [level=x]\n        b\n        c\n    d\n",
-        count=2,
     ),
     # W402 empty-level
     Mistake(

@@ -55,7 +55,7 @@ def child_arrow(f: Failure) -> Diagnostic | None:
 
 def two_classes(f: Failure) -> Diagnostic | None:
     """`car, bus` on one line of the tree."""
-    match = re.match(r"(?:[,;|]|&(?=[ \t]))[ \t]*([^\W\d][\w.\-]*|\"[^\"]*\")", f.rest)
+    match = re.match(r"[,;|][ \t]*([^\W\d][\w.\-]*|\"[^\"]*\")", f.rest)
     if f.section not in ("tree", "levels") or "=" in f.before or "[" in f.before or not match or f.is_head:
         return None
     indentation = re.match(r"[ \t]*", f.source.line(f.source.position(f.start)[0]))
@@ -184,7 +184,7 @@ def use_head(f: Failure) -> Diagnostic | None:
     if match:
         return f.rewrite(
             "the name of a used file stands behind 'as'",
-            f"{re.sub(r'[ 	]*as$', '', f.before)} as {match[1]}",
+            f"{re.sub(r'[ 	]+as$', '', f.before)} as {match[1]}",
         )
     return f.diagnostic(
         f"expected {listed(f.expected)}",

@@ -1,8 +1,8 @@
 """Every fenced block of every page is executed, page by page, top to bottom.
 
-    ```hier NAME        written to NAME and validated: no diagnostics
+    ```hier NAME        written to NAME and validated: no diagnostics, and in canonical form
     ```hier NAME wrong  written to NAME, as it is
-    ```toml NAME        written to NAME
+    ```toml NAME        written to NAME; yaml too
     ```python           run, the page's blocks sharing their names; with >>> as a doctest
     ```console          each line behind "$ " is run by a shell, and its output compared: "..." stands for
                         any text, on a line of its own for any lines
@@ -30,7 +30,7 @@ REWRITE = os.environ.get("HIERDSL_REWRITE_GOLDEN") == "1"
 SLOW = os.environ.get("HIERDSL_SLOW") == "1"
 
 
-EXACT = re.compile(r"hierdsl (validate|explain|show)\b|hierdsl .*--help$")
+EXACT = re.compile(r"hierdsl (validate|explain|show|fmt)\b|hierdsl .*--help$")
 
 
 def run(command, folder):
@@ -104,13 +104,14 @@ def test_the_blocks_of_a_page_do_what_it_says(page, tmp_path):
     try:
         for info, body in BLOCK.findall(text):
             language, *words = info.split()
-            if language in ("hier", "toml"):
+            if language in ("hier", "toml", "yaml"):
                 if words:
                     Path(words[0]).parent.mkdir(parents=True, exist_ok=True)
                     Path(words[0]).write_text(body, encoding="utf-8")
                 if language == "hier" and "wrong" not in words:
                     _, diagnostics = hierdsl.analyze(body, path=words[0] if words else "page.hier")
                     assert not diagnostics, diagnostics
+                    assert hierdsl.format_text(body) == body, "not in canonical form"
             elif language == "console" and "slow" in words and not SLOW:
                 continue
             elif language == "console":

@@ -23,6 +23,11 @@ def test_a_module_imports_only_from_the_layers_below_it():
             {"torch", "numpy", "networkx", "pydantic", "rich.console", "graphviz", "PIL", "matplotlib"}
             | {"json", "rich.cells", "importlib.metadata"},
         ),
+        (
+            ["fmt", "--check", "helen"],
+            {"torch", "numpy", "networkx", "pydantic", "rich", "graphviz", "json", "importlib.metadata"},
+        ),
+        (["show", "--expand", "helen"], {"torch", "numpy", "networkx", "pydantic", "rich", "graphviz"}),
         (["explain", "H203"], {"torch", "numpy", "networkx", "pydantic", "rich", "json"}),
         (["render", "helen"], {"torch", "networkx", "PIL", "matplotlib"}),
         (["show", "helen"], {"torch", "networkx", "graphviz", "PIL", "matplotlib"}),

@@ -117,7 +117,7 @@ def _print_diff(lines: Iterable[str]) -> None:
     for line in lines:
         shown = printable(line)
         bold = line.startswith(("---", "+++"))
-        click.echo(click.style(shown, fg=_HUES.get(line[0]), bold=bold) if color else shown)
+        click.echo(click.style(shown, fg=_HUES.get(line[0]), bold=bold or None) if color else shown)
 
 
 def _print_summary(results: Counter[str], *, would: bool, aside: bool) -> None:

@@ -48,9 +48,13 @@ def word(ident: Ident, source: Source) -> str:
 
 
 def reference(target: Reference, *, in_labels: bool = False) -> str:
-    """A path. In a label map the bare word `ignore` is none, so a node of that name stays in quotes."""
-    if in_labels and target.parts == ("ignore",) and not target.anchored:
-        return "ignore" if target.is_ignore else '"ignore"'
+    """A path.
+
+    In a label map the bare word `ignore` is none, and `tolerance` may be a slip: nodes of those names keep their
+    quotes.
+    """
+    if in_labels and target.quoted and not target.anchored and target.parts in (("ignore",), ("tolerance",)):
+        return string(target.parts[0])
     return "/" * target.anchored + "/".join(map(name, target.parts))
 
 

@@ -1,7 +1,5 @@
 """Random files of the whole language, written in any style that it allows."""
 
-import re
-
 from hypothesis import strategies as st
 from language.strategies import any_text, mutated_files, valid_texts
 
@@ -94,12 +92,4 @@ def styled_files(draw):
     return draw(st.sampled_from(["", "\ufeff"])) + end.join(text) + draw(st.sampled_from(["", end, end * 3]))
 
 
-# The parser stops with an exception where a `use` without a file is not the first section.
-UNREAD = re.compile(
-    r'^use(?![\w.\-])(?![ \t]*"(?:[^"\\\n]|\\["\\])*"[ \t]*(?:as[ \t]+[^\W\d][\w.]*[ \t]*)?(?:#|$))',
-    re.MULTILINE,
-)
-
-files = st.one_of(styled_files(), valid_texts(), mutated_files(), any_text).filter(
-    lambda text: not UNREAD.search(text.replace("\r\n", "\n"))
-)
+files = st.one_of(styled_files(), valid_texts(), mutated_files(), any_text)

@@ -12,7 +12,9 @@ from hierdsl.diagnostics.full import first_of, render_full
 from hierdsl.diagnostics.json_form import render_json
 from hierdsl.diagnostics.report import FileReport
 from hierdsl.diagnostics.sarif import render_sarif
+from hierdsl.format import expand, format_bytes
 from hierdsl.loading import examine
+from hierdsl.model import build
 
 
 def language(data):
@@ -101,3 +103,23 @@ def encode(data):
     present = encoded[encoded >= 0]
     if present.size:
         assert (label_map.encode(label_map.decode(present)) == present).all()
+
+
+def format(data):  # noqa: A001 - the name of the target
+    """The canonical form is one, means the same, and keeps every comment; what cannot be read is refused."""
+    formatted, found = format_bytes(data, "file.hier")
+    if formatted is None:
+        assert found
+        return
+    again, _ = format_bytes(formatted.text.encode(), "file.hier")
+    assert again is not None
+    assert again.text == formatted.text
+    before, after = examine(data, "file.hier"), examine(formatted.text, "file.hier")
+    assert sorted(d.code for d in before[1]) == sorted(d.code for d in after[1])
+    if before[0] is not None and after[0] is not None:
+        tables = [compile_hierarchy(build(scope)) for scope in (before[0], after[0])]
+        assert tables[0].hash == tables[1].hash
+        whole = expand(before[0])
+        written = analyze(whole, "file.hier")[0]
+        assert written is not None
+        assert compile_hierarchy(written).hash == tables[0].hash

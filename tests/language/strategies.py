@@ -138,8 +138,8 @@ def write(items, indent="    ", before="", after=""):
 
 
 @st.composite
-def valid_texts(draw):
-    """A valid file: a tree, and often more sections."""
+def valid_texts(draw, *, plain=False):
+    """A valid file: a tree, and often more sections; a plain one has levels by depth and channels in file order."""
     items = draw(valid_items())
     before, after = "", ""
     if draw(st.booleans()):
@@ -157,6 +157,8 @@ def valid_texts(draw):
         ]
         after += "labels colors\n" + "".join(f"    {p} = {c}\n" for p, c in zip(colors, written, strict=True))
         after += draw(st.sampled_from(["", "    tolerance 24\n", "    ignore = *\n"])) if colors else ""
+    if plain:
+        return write(items, before=before, after=after)
     if draw(st.booleans()):
         before = pinned(draw, items, before)
     if draw(st.integers(0, 4)) == 0:

@@ -11,6 +11,7 @@ from hierdsl import CompiledHierarchy, analyze, compile_hierarchy, load
 from hierdsl.model import ROOT, LabelMap
 
 hierarchies = valid_texts().map(lambda text: analyze(text)[0])
+plain_hierarchies = valid_texts(plain=True).map(lambda text: analyze(text)[0])
 
 
 def compiled_of(text):
@@ -28,7 +29,7 @@ def kept_graph(hierarchy):
 
 
 @settings(max_examples=40)
-@given(hierarchies)
+@given(plain_hierarchies)
 def test_parents_depths_and_heights_agree_with_networkx(hierarchy):
     graph, order = kept_graph(hierarchy)
     compiled = compile_hierarchy(hierarchy)
@@ -46,7 +47,7 @@ def test_parents_depths_and_heights_agree_with_networkx(hierarchy):
 
 
 @settings(max_examples=40)
-@given(hierarchies)
+@given(plain_hierarchies)
 def test_group_tables_are_the_cuts_of_the_tree(hierarchy):
     graph, order = kept_graph(hierarchy)
     compiled = compile_hierarchy(hierarchy)
@@ -68,7 +69,7 @@ def test_group_tables_are_the_cuts_of_the_tree(hierarchy):
 
 
 @settings(max_examples=40)
-@given(hierarchies)
+@given(plain_hierarchies)
 def test_laws_of_the_group_tables(hierarchy):
     compiled = compile_hierarchy(hierarchy)
     leaves, group = compiled.num_leaves, compiled.group

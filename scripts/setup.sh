@@ -10,10 +10,12 @@ apt_install() {
     [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
     echo "installing $* with apt-get"
     export DEBIAN_FRONTEND=noninteractive
-    { apt-get update && apt-get install -y --no-install-recommends "$@"; } >/tmp/hierdsl-apt.log 2>&1 || {
-        tail -n 5 /tmp/hierdsl-apt.log >&2
+    log=$(mktemp)
+    { apt-get update && apt-get install -y --no-install-recommends "$@"; } >"$log" 2>&1 || {
+        tail -n 5 "$log" >&2
         return 1
     }
+    rm -f "$log"
 }
 
 python=

@@ -266,9 +266,15 @@ class Scope:
                 yield from (Use(ids, found[0], self.document.source) for ids in entry.ids or ())
 
     @cached_property
+    def inherited_mirror(self) -> list[tuple[int, int]]:
+        """The pairs of used files whose sides are two classes still."""
+        classes = frozenset(self.classes) if self.inherited.mirror else frozenset[int]()
+        return [pair for pair in self.inherited.mirror if classes.issuperset(pair)]
+
+    @cached_property
     def mirror(self) -> list[tuple[int, int]]:
         """The pairs that a flip exchanges, by position; what does not resolve is left out."""
-        pairs = list(self.inherited.mirror)
+        pairs = list(self.inherited_mirror)
         for pair in self.document.mirror.pairs if self.document.mirror else ():
             left, right = self.resolve(pair.left), self.resolve(pair.right)
             if len(left) == 1 and len(right) == 1:

@@ -11,7 +11,9 @@ from hierdsl.syntax import Reference
 def mirror_pairs_exchange_classes(scope: Scope) -> Iterator[Diagnostic]:
     """H208 to H211: a pair names two different classes, and a class is in one pair at most."""
     document = scope.document
-    seen: dict[int, Reference] = {}
+    seen: dict[int, Reference | None] = dict.fromkeys(
+        position for pair in scope.inherited_mirror for position in pair
+    )
     for pair in document.mirror.pairs if document.mirror else ():
         for reference in (pair.left, pair.right):
             yield from reference_names_a_node(scope, reference)
@@ -30,14 +32,20 @@ def mirror_pairs_exchange_classes(scope: Scope) -> Iterator[Diagnostic]:
                 )
                 yield Diagnostic("H210", f"'{name}' {what}", place, help=mend)
             elif position in seen:
-                if seen[position] is pair.left:
+                first = seen[position]
+                if first is None:
+                    before = scope.name(position, "paired in the file that it comes from")
+                    message, mend = f"class '{name}' is already in a mirror pair", "remove this line"
+                    yield Diagnostic("H211", message, place, secondary=(before,), help=mend)
+                    break
+                if first is pair.left:
                     message, mend = (
                         f"class '{name}' is paired with itself",
                         "remove this line: it needs no pair",
                     )
                 else:
                     message, mend = f"class '{name}' is already in a mirror pair", "remove one of the two"
-                before = Annotation(document.source, seen[position].span, "first here")
+                before = Annotation(document.source, first.span, "first here")
                 yield Diagnostic("H211", message, place, secondary=(before,), help=mend)
                 break  # a pair that is there twice is one mistake
             seen.setdefault(position, reference)

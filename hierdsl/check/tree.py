@@ -71,8 +71,9 @@ def nodes_keep_a_class(scope: Scope) -> Iterator[Diagnostic]:
         alive[position] |= position not in scope.parents and not ignored[position]
         if alive[position] and node.parent >= 0:
             alive[node.parent] = True
-    if scope.nodes and not any(alive) and document.tree:
-        place = Annotation(document.source, document.tree.keyword)
+    if scope.nodes and not any(alive):
+        section = document.tree or (document.uses or (document.edit,))[0]
+        place = Annotation(document.source, section.keyword) if section else scope.name(0)
         yield Diagnostic(
             "H207", "every node of the tree is ignored", place, help="remove [ignore] from one of them"
         )

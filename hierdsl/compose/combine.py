@@ -53,7 +53,7 @@ def compose(document: Document, used: Mapping[Span, tuple[str, Scope]]) -> tuple
         found += editor.diagnostics
     nodes, positions = _flatten(host, found)
     complete = len(used) == len(document.uses) and not any(d.is_error for d in found)
-    inherited = _inherited(host, positions, nodes)
+    inherited = _inherited(host, positions)
     return Scope(document, nodes, _levels(document, used, nodes), inherited, complete=complete), found
 
 
@@ -111,7 +111,7 @@ def _flatten(host: Forest, found: list[Diagnostic]) -> tuple[list[NodeDecl], dic
     return nodes, positions
 
 
-def _inherited(host: Forest, positions: Mapping[Twig, int], nodes: Sequence[NodeDecl]) -> Inherited:
+def _inherited(host: Forest, positions: Mapping[Twig, int]) -> Inherited:
     """Label maps and mirror pairs, by position. What stood for a dropped node is ignored now."""
     inherited = Inherited()
     for name, label_map in host.label_maps.items():
@@ -120,11 +120,10 @@ def _inherited(host: Forest, positions: Mapping[Twig, int], nodes: Sequence[Node
             for listed in label_map.listed
         ]
         inherited.label_maps[name] = MapScope(name, uses, label_map.has_star, label_map.tolerance)
-    inner = {node.parent for node in nodes}
     paired: set[int] = set()
     for left, right in host.mirror:
         pair = positions.get(left.last(), -1), positions.get(right.last(), -1)
-        if min(pair) >= 0 and pair[0] != pair[1] and inner.isdisjoint(pair) and paired.isdisjoint(pair):
+        if min(pair) >= 0 and pair[0] != pair[1] and paired.isdisjoint(pair):
             inherited.mirror.append(pair)
             paired.update(pair)
     return inherited

@@ -205,8 +205,9 @@ class Declare(Transformer[Token, Any]):
     def color(self, children: list[Token]) -> IdRange:
         first, *numbers = children
         if numbers:
-            value = _packed(*map(_int, numbers))
-            return IdRange(value, value, Span(span(first).start, span(numbers[-1]).end + 1), is_color=True)
+            *rgb, bracket = numbers
+            value = _packed(*map(_int, rgb))
+            return IdRange(value, value, span(first).to(span(bracket)), is_color=True)
         text = _unquote(first)
         value = int(text[1:], 16) if re.fullmatch("#[0-9a-fA-F]{6}", text) else -1
         return IdRange(value, value, span(first), is_color=True)
@@ -225,8 +226,8 @@ class Declare(Transformer[Token, Any]):
         first = children[0]
         place = span(first).to(span(children[-1]))
         if first.type == "RGB":
-            red, green, blue = map(_int, children[1:])
-            return Color(red, green, blue), Span(place.start, place.end + 1)
+            red, green, blue = map(_int, children[1:-1])
+            return Color(red, green, blue), place
         if first.type == "NUMBER":
             return Number(float(first), str(first)), place
         if first.type == "STRING":

@@ -301,6 +301,20 @@ def test_trees_that_double_are_stopped_by_the_limit(folder, monkeypatch):
     assert "H902" in found
 
 
+def test_a_pair_of_a_used_file_is_a_pair_here(folder):
+    assert codes(folder, 'tree\n    a\nuse "city.hier"\nmirror\n    left <-> a\n') == ["W301", "H211"]
+    assert codes(folder, 'use "city.hier"\nmirror\n    left <-> right\n') == ["H211"]
+    assert (
+        codes(folder, 'tree\n    off [ignore]\nuse "city.hier"\n    graft vehicle under off\n    graft sky\n')
+        == []
+    )
+
+
+def test_nothing_but_ignored_nodes_can_be_left(folder):
+    (folder / "used.hier").write_text("tree\n    a\n        b\n    c [ignore]\n")
+    assert codes(folder, 'use "used.hier"\n    drop /a\n') == ["H207"]
+
+
 def test_the_exception_carries_the_diagnostics(folder):
     with pytest.raises(HierError, match="would use itself"):
         made(folder, 'use "main.hier"\n')

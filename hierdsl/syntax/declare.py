@@ -127,6 +127,23 @@ def _plain(token: Token) -> list[Line]:
     return lines
 
 
+def _label(line: Line) -> Line:
+    """The line of a tree as one of a label map."""
+    name, ids, _ = line.content
+    target = Reference((name.text,), anchored=False, span=name.span, quoted=False)
+    return line._replace(content=LabelDecl(target, ids, name.span.to(ids[-1].span)))
+
+
+def with_ids(token: Token) -> int:
+    """The length of a run of plain lines up to the first line without ids."""
+    end = 0
+    for match in _PLAIN.finditer(token):
+        if match[3] is None:
+            break
+        end = match.end(3)
+    return end
+
+
 class Declare(Transformer[Token, Any]):
     """Each method is the rule of its name in the grammar."""
 
@@ -145,7 +162,7 @@ class Declare(Transformer[Token, Any]):
                 lines.append(Line(indent(body), span(body).end, part))
                 body = None
             elif part.type == "PLAIN":
-                lines += _plain(part)
+                lines += _plain(part) if keyword.type == "TREE" else map(_label, _plain(part))
             else:
                 body = part
         return Section(str(keyword), span(keyword), tuple(rest[:split]), lines)

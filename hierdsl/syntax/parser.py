@@ -15,7 +15,7 @@ from hierdsl.resources import grammar_text
 from hierdsl.source import Source, Span
 from hierdsl.syntax.assemble import Parts, assemble
 from hierdsl.syntax.ast import Document
-from hierdsl.syntax.declare import Declare, Line, Section, indent, span
+from hierdsl.syntax.declare import Declare, Line, Section, indent, span, with_ids
 from hierdsl.syntax.mistakes import SECTIONS, Failure, explain, unknown_section
 
 
@@ -45,20 +45,19 @@ def _feed(parts: Parts) -> list[Section]:
     states = parser.parser_state.state_stack
     line: Token | None = None  # the _TOP or BODY token that started the current line
     depth = 1  # of the parser's stack before that token
-    in_tree, previous = False, ""
+    section, previous = "", ""
     while True:
         try:
             for token in parser.lexer_thread.lex(parser.parser_state):
-                if (
-                    token.type == "PLAIN" and not in_tree
-                ):  # states are shared: the lexer cannot know the section
-                    token = _first_body(token)  # noqa: PLW2901 - what is fed instead
+                if token.type == "PLAIN" and section != "TREE":  # the lexer cannot know the section
+                    length = with_ids(token) if section == "LABELS" else 0
+                    token = _cut(token, length) if length else _first_body(token)  # noqa: PLW2901 - fed instead
                     lexer.line_ctr.char_pos = token.end_pos or 0
                 parser.feed_token(token)
                 if token.type in ("BODY", "_TOP"):
                     line, depth = token, len(states) - 1
                 elif token.type in _KEYWORDS and previous == "_TOP":
-                    in_tree = token.type == "TREE"
+                    section = token.type
                 previous = token.type
             return parser.feed_eof(line)  # type: ignore[no-any-return]  # what Declare.start gives
         except UnexpectedToken as error:
@@ -77,8 +76,13 @@ def _body() -> re.Pattern[str]:
 def _first_body(token: Token) -> Token:
     """The start of the first line of a run of lines, as the token that it would have been alone."""
     match = _body().match(token + "x")  # a BODY ends before the content of its line
-    length = match.end() if match else 0
-    return Token("BODY", token[:length], start_pos=token.start_pos, end_pos=(token.start_pos or 0) + length)
+    return _cut(token, match.end() if match else 0, "BODY")
+
+
+def _cut(token: Token, length: int, kind: str = "PLAIN") -> Token:
+    """The beginning of a token."""
+    start = token.start_pos or 0
+    return Token(kind, token[:length], start_pos=start, end_pos=start + length)
 
 
 def _recover(parts: Parts, parser: InteractiveParser, line: Token | None, depth: int, at: int) -> int:

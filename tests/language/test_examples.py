@@ -1,8 +1,9 @@
-"""Every part of language.md that this version reads means what it says; the rest is refused by a diagnostic."""
+"""Every part of the language means what its examples say."""
 
+import numpy as np
 import pytest
 
-from hierdsl import analyze
+from hierdsl import analyze, compile_hierarchy
 
 CITY = """# Road scenes of CamVid, 11 classes (Brostow et al. 2009; SegNet label order).
 hierarchy camvid "CamVid road scenes"
@@ -241,40 +242,61 @@ def test_sections_stand_in_any_order():
     assert (hierarchy.name, hierarchy.mirror) == ("h", ((0, 1),))
 
 
-@pytest.mark.parametrize(
-    ("text", "line", "message"),
-    [
-        (
-            "labels by_colour\n    a = rgb(128, 128, 128)\n",
-            5,
-            "a raw id is a number; colour-coded masks are not read yet",
-        ),
-        (
-            'labels by_colour\n    a = "#804080"\n',
-            5,
-            "a raw id is a number; colour-coded masks are not read yet",
-        ),
-        (
-            "labels x\n    a = 1\n    tolerance 24\n",
-            6,
-            "'tolerance' is not read yet, nor are colour-coded masks",
-        ),
-        (
-            "hierarchy x\n    channels labels\n",
-            5,
-            "'channels' is not read yet: the classes are the channels in file order",
-        ),
-        (
-            "hierarchy x\n    channels labels trainids\n",
-            5,
-            "'channels' is not read yet: the classes are the channels in file order",
-        ),
-        ('use "other.hier"\n', 4, "'use' is not read yet: a file cannot build on another one"),
-        ("use other\n    a = b\n", 4, "'use' is not read yet: a file cannot build on another one"),
-    ],
-)
-def test_what_is_not_read_yet_is_refused_by_one_diagnostic(text, line, message):
+def test_colours_mean_what_the_example_says():
+    text = """labels by_colour            # colour-coded masks
+    a = rgb(128, 128, 128)
+    b = "#804080"
+    tolerance 24            # anti-aliased borders: the nearest colour within this RGB distance, else ignored
+    ignore = *              # whatever the map does not list; without it an unlisted value is an error
+"""
     hierarchy, diagnostics = analyze(f"tree\n    a\n    b\n{text}")
-    assert hierarchy is None
-    assert [d.message for d in diagnostics] == [message]
-    assert diagnostics[0].primary.source.position(diagnostics[0].primary.span.start)[0] == line
+    assert diagnostics == []
+    found = hierarchy.label_maps["by_colour"]
+    assert (found.colors, found.tolerance, found.unlisted) == (True, 24, "ignore")
+    assert found.ids == {0x808080: 0, 0x804080: 1}
+    encode = compile_hierarchy(hierarchy).label_maps["by_colour"].encode
+    seen = [[128, 128, 128], [127, 127, 129], [128, 70, 128], [128, 104, 128], [0, 0, 0]]
+    assert encode(np.array(seen, dtype=np.uint8)).tolist() == [0, 0, 1, 0, -100]
+
+
+def test_a_line_of_the_tree_holds_colours_too():
+    assert tree('  a = "#000001", rgb(0, 0, 2)\n  b = rgb(1, 0, 0)\n').label_maps[""].ids == {
+        1: 0,
+        2: 0,
+        65536: 1,
+    }
+
+
+def test_channels_are_the_ids_of_a_map():
+    own = "hierarchy x\n    channels labels\ntree\n    a = 1\n    b = 0\n"
+    named = "hierarchy x\n    channels labels trainids\ntree\n    a = 7\n    b = 8\nlabels trainids\n    a = 1\n    b = 0\n"
+    for text in (own, named):
+        hierarchy, diagnostics = analyze(text)
+        assert diagnostics == []
+        assert compile_hierarchy(hierarchy).names == ("b", "a")
+
+
+def test_words_of_the_language_are_names_where_no_section_or_edit_starts():
+    words = [
+        "use",
+        "as",
+        "under",
+        "edit",
+        "graft",
+        "drop",
+        "collapse",
+        "merge",
+        "rename",
+        "channels",
+        "tolerance",
+        "level",
+    ]
+    text = "tree\n" + "".join(f"    {word} = {i}\n" for i, word in enumerate(words))
+    labels = "labels x\n" + "".join(f"    {word} = {i}\n" for i, word in enumerate(words))
+    edits = "edit\n" + "".join(f"    rename {word} -> {word}{word}\n" for word in words)
+    hierarchy, diagnostics = analyze(text + labels)
+    assert diagnostics == []
+    assert hierarchy.label_maps["x"].ids == hierarchy.label_maps[""].ids
+    hierarchy, diagnostics = analyze(text + edits)
+    assert [node.name for node in hierarchy.nodes] == [2 * word for word in words]
+    assert diagnostics == []

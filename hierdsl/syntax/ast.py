@@ -1,9 +1,9 @@
 """The declarations of a .hier file as frozen data with spans. No meaning, no checks.
 
-What a big file has a million of is a named tuple, which is made in a quarter of a dataclass's time.
+Named tuples, since a big file has a million of them, and they are made in a quarter of a dataclass's time; their
+classes too, which every command waits for.
 """
 
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hierdsl.source import Source, Span
@@ -29,8 +29,7 @@ class IdRange(NamedTuple):
     is_color: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Color:
+class Color(NamedTuple):
     """`rgb(red, green, blue)` as written; the numbers are not checked yet."""
 
     red: int
@@ -38,16 +37,14 @@ class Color:
     blue: int
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(NamedTuple):
     """A number as written: the text is kept, since `5.0` and `5` are different ids."""
 
     value: float
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class AttributeDecl:
+class AttributeDecl(NamedTuple):
     """`key` or `key=value` in brackets. A flag has the value None; a bare word is an `Ident`."""
 
     key: Ident
@@ -56,8 +53,7 @@ class AttributeDecl:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class FieldDecl:
+class FieldDecl(NamedTuple):
     """A line of the header: a word and a string."""
 
     key: Ident
@@ -65,16 +61,14 @@ class FieldDecl:
     value_span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelsDecl:
+class ChannelsDecl(NamedTuple):
     """`channels labels [NAME]` in the header: the ids of that map number the channels."""
 
     span: Span
     name: Ident | None
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderDecl:
+class HeaderDecl(NamedTuple):
     """The `hierarchy` section."""
 
     keyword: Span
@@ -84,16 +78,14 @@ class HeaderDecl:
     channels: tuple[ChannelsDecl, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LevelDecl:
+class LevelDecl(NamedTuple):
     """A line of the `levels` section."""
 
     name: Ident
     attributes: tuple[AttributeDecl, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LevelsDecl:
+class LevelsDecl(NamedTuple):
     """The `levels` section, coarse to fine."""
 
     keyword: Span
@@ -114,8 +106,7 @@ class NodeDecl(NamedTuple):
     source: Source
 
 
-@dataclass(frozen=True, slots=True)
-class TreeDecl:
+class TreeDecl(NamedTuple):
     """The `tree` section: its nodes in file order, which is depth first, parents before children."""
 
     keyword: Span
@@ -144,16 +135,14 @@ class LabelDecl(NamedTuple):
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class ToleranceDecl:
+class ToleranceDecl(NamedTuple):
     """`tolerance NUMBER` in a label map of colours."""
 
     value: float
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class LabelsDecl:
+class LabelsDecl(NamedTuple):
     """A `labels` section; the one without a name is the default map."""
 
     keyword: Span
@@ -162,24 +151,21 @@ class LabelsDecl:
     tolerances: tuple[ToleranceDecl, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PairDecl:
+class PairDecl(NamedTuple):
     """`left <-> right`: what a horizontal flip of the image exchanges."""
 
     left: Reference
     right: Reference
 
 
-@dataclass(frozen=True, slots=True)
-class MirrorDecl:
+class MirrorDecl(NamedTuple):
     """The `mirror` section."""
 
     keyword: Span
     pairs: tuple[PairDecl, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class GraftDecl:
+class GraftDecl(NamedTuple):
     """`graft NODE [under NODE]`: take a part of a used tree; in `edit`, move it."""
 
     node: Reference
@@ -187,24 +173,21 @@ class GraftDecl:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class DropDecl:
+class DropDecl(NamedTuple):
     """`drop NODE, ..`: remove nodes with all below them; their ids become ignored ones."""
 
     nodes: tuple[Reference, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class CollapseDecl:
+class CollapseDecl(NamedTuple):
     """`collapse NODE, ..`: each becomes a leaf, which has the ids of all that was below it."""
 
     nodes: tuple[Reference, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class MergeDecl:
+class MergeDecl(NamedTuple):
     """`merge NODE, NODE, .. as NAME`: one node in place of the first, with the children and ids of all."""
 
     nodes: tuple[Reference, ...]
@@ -212,8 +195,7 @@ class MergeDecl:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class RenameDecl:
+class RenameDecl(NamedTuple):
     """`rename NODE -> NAME`."""
 
     node: Reference
@@ -224,8 +206,7 @@ class RenameDecl:
 TreeEdit = GraftDecl | DropDecl | CollapseDecl | MergeDecl | RenameDecl
 
 
-@dataclass(frozen=True, slots=True)
-class UseDecl:
+class UseDecl(NamedTuple):
     """A `use` section: another file, under its own or a given name, and what is changed in its tree."""
 
     keyword: Span
@@ -234,16 +215,14 @@ class UseDecl:
     edits: tuple[TreeEdit, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class EditDecl:
+class EditDecl(NamedTuple):
     """The `edit` section: changes of the whole tree."""
 
     keyword: Span
     edits: tuple[TreeEdit, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """One parsed file.
 
     Sections that may stand once hold the first of their kind; a later one is reported by the parser.
@@ -258,7 +237,7 @@ class Document:
     header: HeaderDecl | None = None
     levels: LevelsDecl | None = None
     tree: TreeDecl | None = None
-    labels: tuple[LabelsDecl, ...] = field(default=())
+    labels: tuple[LabelsDecl, ...] = ()
     mirror: MirrorDecl | None = None
     uses: tuple[UseDecl, ...] = ()
     edit: EditDecl | None = None

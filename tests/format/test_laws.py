@@ -92,10 +92,8 @@ def plain(value):
             )
         return value.key.text, plain(shown)
     if hasattr(value, "_fields"):
-        return tuple(plain(getattr(value, k)) for k in value._fields if k not in ("span", "source", "quoted"))
-    if hasattr(value, "__slots__") and not isinstance(value, str | int | float):
-        skipped = ("source", "keyword", "span", "value_span")
-        return tuple(plain(getattr(value, k)) for k in value.__slots__ if k not in skipped)
+        skipped = ("source", "keyword", "span", "value_span", "quoted")
+        return tuple(plain(getattr(value, k)) for k in value._fields if k not in skipped)
     if isinstance(value, tuple):
         return tuple(map(plain, value))
     return value

@@ -16,7 +16,7 @@ from hierdsl.diagnostics import Annotation, Diagnostic, HierError, nearest
 from hierdsl.resources import bundled_hierarchies
 from hierdsl.scope import Scope
 from hierdsl.source import Source
-from hierdsl.syntax import Document, UseDecl, decode, parse
+from hierdsl.syntax import Document, UseDecl, decode, parse, read_bytes
 
 if TYPE_CHECKING:
     from hierdsl.model import Hierarchy
@@ -142,7 +142,8 @@ class _Files:
             found.append(Diagnostic("H904", message, place, help="put the trees of some into one file"))
             return None
         try:
-            data = target.read_bytes()
+            with target.open("rb") as stream:
+                data = read_bytes(stream)
         except OSError as error:
             message = f"cannot read '{use.file.text}': {error.strerror}"
             found.append(Diagnostic("H501", message, place, help="make it readable, or use another file"))
@@ -235,7 +236,9 @@ def load(file: str | os.PathLike[str]) -> "Hierarchy":
     """
     path = find(file)
     name = str(file) if path == Path(file) else path.name
-    hierarchy, diagnostics = analyze(path.read_bytes(), name, path=path)
+    with path.open("rb") as stream:
+        data = read_bytes(stream)
+    hierarchy, diagnostics = analyze(data, name, path=path)
     if hierarchy is None:
         raise HierError(diagnostics)
     return hierarchy

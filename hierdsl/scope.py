@@ -84,6 +84,7 @@ class Scope:
         """
         self.document = document
         self.complete = complete and document.complete
+        self.tree_complete = complete and document.tree_complete
         own = document.tree.nodes if document.tree else ()
         self.nodes: Sequence[NodeDecl] = own if nodes is None else nodes
         self.levels = document.levels.levels if document.levels else levels

@@ -22,6 +22,8 @@ RULES: tuple[Rule, ...] = (
     tree.inner_nodes_have_siblings_below,
     tree.classes_have_different_colors,
     attributes.attributes_are_known_and_valid,
+    attributes.weights_have_a_product,
+    tree.classes_are_not_called_ignore,
     levels.levels_have_different_names,
     levels.levels_are_as_many_as_the_tree_is_deep,
     levels.levels_have_weight,

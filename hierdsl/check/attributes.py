@@ -1,13 +1,15 @@
 """Rules on the attributes of nodes and levels."""
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 
 from hierdsl.diagnostics import Annotation, Diagnostic, Edit, nearest
 from hierdsl.scope import Scope
 from hierdsl.syntax import AttributeDecl, Document
-from hierdsl.syntax.attributes import LEVEL_ATTRIBUTES, META, NODE_ATTRIBUTES, Reader, reader
+from hierdsl.syntax.attributes import LEVEL_ATTRIBUTES, META, NODE_ATTRIBUTES, Reader, read, reader
 
+_NO = frozenset({"false", "no", "off", "0"})
 _EXAMPLES = {
     "color": '[color="#40c0c0"]',
     "weight": "[weight=0.5]",
@@ -65,9 +67,27 @@ def _check(
                 "H205",
                 f"'{key}' {'needs a' if attribute.value is None else 'has a wrong'} value: {error}",
                 Annotation(document.source, attribute.value_span),
-                help=f"write {meant}" if meant else f"write it like {example}",
+                help=_mend(key, attribute, meant, example),
                 edits=(Edit(document.source, attribute.value_span, meant),) if meant else (),
             )
+
+
+def weights_have_a_product(scope: Scope) -> Iterator[Diagnostic]:
+    """H205: the weights on the way down multiply to a finite number."""
+    products: list[float] = []
+    for position, node in enumerate(scope.nodes):
+        own = read(node.attributes, NODE_ATTRIBUTES).get("weight", 1.0) if node.attributes else 1.0
+        above = products[node.parent] if node.parent >= 0 else 1.0
+        products.append(own * above)
+        if math.isinf(products[-1]) and not math.isinf(above):
+            message = f"the weights down to '{node.name.text}' multiply to more than a number can hold"
+            yield Diagnostic("H205", message, scope.name(position), help="write smaller weights")
+
+
+def _mend(key: str, attribute: AttributeDecl, meant: str | None, example: str) -> str:
+    if key == "ignore" and str(getattr(attribute.value, "text", attribute.value)).casefold() in _NO:
+        return "remove it: a node counts unless it says ignore"
+    return f"write {meant}" if meant else f"write it like {example}"
 
 
 def _meant(key: str, attribute: AttributeDecl) -> str | None:

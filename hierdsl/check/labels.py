@@ -71,7 +71,7 @@ def reference_names_a_node(scope: Scope, reference: Reference) -> Iterator[Diagn
     """H208, H209 for one reference."""
     document = scope.document
     found = scope.resolve(reference)
-    if len(found) == 1 or (not found and not scope.complete):
+    if len(found) == 1 or (not found and not scope.tree_complete):
         return
     written = document.source.slice(reference.span)
     place = Annotation(document.source, reference.span)
@@ -264,7 +264,8 @@ def classes_have_an_id(scope: Scope) -> Iterator[Diagnostic]:
     labelled = {use.node for use in default.uses}
     elsewhere = {use.node for label_map in scope.label_maps.values() for use in label_map.uses}
     what = "colour" if default.is_color else "id"
-    example = '"#40c0c0"' if default.is_color else "12"
+    highest = max((last for _, last, _ in default.ranges.pieces), default=-1)
+    example = '"#40c0c0"' if default.is_color else str(highest + 1) if highest < MAX_ID else "and a free id"
     first: dict[tuple[int, str], int] = {}
     for position in scope.classes:
         node = scope.nodes[position]
@@ -274,7 +275,7 @@ def classes_have_an_id(scope: Scope) -> Iterator[Diagnostic]:
             continue
         yield Diagnostic(
             "W301",
-            f"class '{node.name.text}' has no {what}: no pixel can ever be labelled so",
+            f"class '{node.name.text}' has no {what} in the default label map",
             scope.name(position),
             help=f"write its {what}: {node.source.slice(node.name.span)} = {example}",
         )
@@ -318,7 +319,9 @@ def _numbering(scope: Scope, name: str, place: Annotation) -> Iterator[Diagnosti
         node = scope.nodes[use.node].name.text
         if use.node not in classes:
             message, mend = f"'{node}' has an id, but is no class and has no channel", "remove the id"
-        elif label_map.is_color or last >= count:
+        elif label_map.is_color:
+            message, mend = f"{_called(name)} holds colours, which number no channels", "name a map of ids"
+        elif last >= count:
             message = (
                 f"the id of '{node}' is no channel: the {count:,} classes have channels 0 to {count - 1}"
             )

@@ -63,7 +63,10 @@ def tree_has_a_class(scope: Scope) -> Iterator[Diagnostic]:
     document = scope.document
     if scope.nodes or not scope.complete:
         return
-    if document.tree:
+    if document.edit and document.tree and document.tree.nodes:
+        place = Annotation(document.source, document.edit.keyword)
+        yield Diagnostic("H201", "the edits leave nothing of the tree", place, help="drop less of it")
+    elif document.tree and not document.uses:
         place = Annotation(document.source, document.tree.keyword, "no line is indented below it")
         yield Diagnostic("H201", "the tree has no class", place, help="write a class below it: car = 1")
     elif document.uses:

@@ -38,7 +38,7 @@ def siblings_have_different_names(scope: Scope) -> Iterator[Diagnostic]:
             secondary, where = (), "comes in twice"
             mend = "rename it in one of the 'use' sections that take it in, or graft it elsewhere"
         elif twin.source is not node.source:
-            mend += ", or merge them below 'edit'"
+            mend = "rename one of them below its 'use', and merge the two below 'edit' if they are one class"
         elif inner:
             mend += ", or move these children under the first one"
         elif twin.ids and node.ids:
@@ -108,6 +108,18 @@ def inner_nodes_have_siblings_below(scope: Scope) -> Iterator[Diagnostic]:
                 _name(node),
                 secondary=(_name(child, "its only child"),),
                 help=f"leave '{node.name.text}' out, or give it a second child",
+            )
+
+
+def classes_are_not_called_ignore(scope: Scope) -> Iterator[Diagnostic]:
+    """W203: `ignore = 255` belongs into a label map; in the tree it is a class with a channel."""
+    for position, node in enumerate(scope.document.tree.nodes if scope.document.tree else ()):
+        if node.name.text == "ignore" and not node.name.quoted and position not in scope.parents:
+            yield Diagnostic(
+                "W203",
+                "this is a class called 'ignore', with a channel of its own",
+                _name(node),
+                help='move it below labels, where it lists ids without a class; or write "ignore" in quotes',
             )
 
 

@@ -122,6 +122,10 @@ def _tree(scope: "Scope", name: str, label_map: str, tolerance: float | None) ->
     tree = labelled_tree(scope, label_map)
     if tolerance is None:
         return tree
+    from hierdsl.check.labels import MAX_TOLERANCE  # noqa: PLC0415 - see above
+
+    if not 0 <= tolerance <= MAX_TOLERANCE:
+        raise Usage(f"--tolerance: {tolerance} is no distance between colours, 0 to {MAX_TOLERANCE}")
     if not tree.colors:
         raise Usage("--tolerance is of colours, but the label map is of ids")
     return replace(tree, tolerance=tolerance)

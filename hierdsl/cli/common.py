@@ -61,14 +61,17 @@ def read(file: str) -> Text:
         Usage: It cannot be read.
     """
     from hierdsl.loading import find  # noqa: PLC0415 - the same
+    from hierdsl.syntax import read_bytes  # noqa: PLC0415 - the same
 
     try:
         if file == "-":
             if sys.stdin is None:  # a program was started without it
                 raise Usage("standard input is closed")
-            return Text(sys.stdin.buffer.read(), "<stdin>", Path("<stdin>"))
+            return Text(read_bytes(sys.stdin.buffer), "<stdin>", Path("<stdin>"))
         path = find(file)
-        return Text(path.read_bytes(), file if path == Path(file) else os.path.relpath(path), path)
+        with path.open("rb") as stream:
+            data = read_bytes(stream)
+        return Text(data, file if path == Path(file) else os.path.relpath(path), path)
     except OSError as error:
         raise Usage(_reason("standard input" if file == "-" else f"'{file}'", error)) from None
 

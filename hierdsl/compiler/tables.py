@@ -47,7 +47,7 @@ class CompiledHierarchy:
         depth: Edges from the root, (V,) int64; 1 for a top node.
         height: Edges to the deepest leaf below, (V,) int64; 0 for a leaf.
         names: Name of each node.
-        paths: Names from the top node down, joined by `/`.
+        paths: Names from the top node down, joined by `/`; a name that has a `/` is in quotes.
         level_names: Coarse to fine.
         level_weights: Weight of each level in the loss, (D,) float64.
         leaf_weights: Weight of each leaf in the loss, (C,) float64.

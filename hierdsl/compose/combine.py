@@ -50,11 +50,12 @@ def compose(document: Document, used: Mapping[Span, tuple[str, Scope]]) -> tuple
         editor = Editor(document.source, host, None, keyword)
         for edit in document.edit.edits:
             editor.apply(edit)
+        editor.finish()
         found += editor.diagnostics
     nodes, positions = _flatten(host, found)
     complete = len(used) == len(document.uses) and not any(d.is_error for d in found)
     inherited = _inherited(host, positions)
-    return Scope(document, nodes, _levels(document, used, nodes), inherited, complete=complete), found
+    return Scope(document, nodes, _levels(document, used, nodes, found), inherited, complete=complete), found
 
 
 def _start(part: tuple[int, list[Twig]]) -> int:
@@ -68,6 +69,8 @@ def _take(
     editor = Editor(document.source, forest, host, Annotation(document.source, use.file.span, "used here"))
     for edit in use.edits:
         editor.apply(edit)
+    if not editor.grafts:  # else the rest of the used tree stays away
+        editor.finish()
     found += editor.diagnostics
     grafts = editor.grafts
     if not grafts and not any(d.is_error for d in editor.diagnostics):
@@ -130,7 +133,10 @@ def _inherited(host: Forest, positions: Mapping[Twig, int]) -> Inherited:
 
 
 def _levels(
-    document: Document, used: Mapping[Span, tuple[str, Scope]], nodes: Sequence[NodeDecl]
+    document: Document,
+    used: Mapping[Span, tuple[str, Scope]],
+    nodes: Sequence[NodeDecl],
+    found: list[Diagnostic],
 ) -> tuple[LevelDecl, ...] | None:
     """The levels of the one used file, where this one names none and they fit still."""
     if document.levels or len(document.uses) != 1 or not used:
@@ -140,4 +146,14 @@ def _levels(
         return None
     pinned = any("level" in read(node.attributes, NODE_ATTRIBUTES) for node in nodes if node.attributes)
     depth = max((node.depth for node in nodes), default=0)
-    return scope.levels if pinned or depth == len(scope.levels) else None
+    if pinned or depth == len(scope.levels) or not nodes:
+        return scope.levels
+    place = Annotation(document.source, document.uses[0].file.span)
+    message = (
+        f"the {len(scope.levels)} levels of this file do not fit the tree of depth {depth} that is left of it"
+    )
+    notes = ("levels without a section have default names, and weight 1",)
+    found.append(
+        Diagnostic("W403", message, place, notes=notes, help=f"add a section 'levels' with {depth} names")
+    )
+    return None

@@ -28,6 +28,7 @@ class Editor:
         self.keyword = keyword
         self.diagnostics: list[Diagnostic] = []
         self._comparisons = 0
+        self._emptied: dict[Twig, Reference] = {}
         self.grafts: list[tuple[Twig, Twig | None]] = []
 
     def apply(self, edit: TreeEdit) -> None:
@@ -59,8 +60,7 @@ class Editor:
             if twig is self.forest.root or (target and twig in _upwards(target)):
                 self._invalid(edit.node, f"'{twig.name.text}' cannot go under itself", "choose another node")
                 return
-            if not (self._keeps_a_class(edit.node, [twig])):
-                return
+            self._leave(edit.node, [twig])
             self.forest.detach(twig)
             self.forest.attach(twig, target or self.forest.root)
             return
@@ -75,7 +75,8 @@ class Editor:
             return
         if twig is self.forest.root:
             self._invalid(reference, "the whole file cannot be dropped", "remove the 'use' section instead")
-        elif self._keeps_a_class(reference, [twig]):
+        else:
+            self._leave(reference, [twig])
             self.forest.detach(twig)
 
     def _collapse(self, reference: Reference) -> None:
@@ -84,6 +85,9 @@ class Editor:
             return
         if twig is self.forest.root:
             self._invalid(reference, "the whole file cannot be collapsed", "collapse its top nodes instead")
+        elif not twig.children and twig in self._emptied:
+            del self._emptied[twig]
+            return  # it lost its children above, and now is a class on purpose
         elif not twig.children:
             self._no_effect(reference, f"'{twig.name.text}' is a class already")
         else:
@@ -110,8 +114,7 @@ class Editor:
                 return
         first, *others = twigs
         emptied = [twig for twig in others if twig.parent is not first.parent]
-        if not (self._keeps_a_class(edit.nodes[-1], emptied)):
-            return
+        self._leave(edit.nodes[-1], emptied)
         self.forest.rename(first, edit.name, self.source)
         for twig in others:
             children = list(twig.children)
@@ -162,23 +165,27 @@ class Editor:
         )
         return None
 
-    def _keeps_a_class(self, reference: Reference, leaving: list[Twig]) -> bool:
-        """Whether each node that loses children keeps one: a group would silently become a class otherwise."""
+    def _leave(self, reference: Reference, leaving: list[Twig]) -> None:
+        """Note the groups that these nodes leave empty: such a one would silently become a class."""
         left: dict[Twig, int] = {}
         for twig in leaving:
             if twig.parent is not None and twig.parent is not self.forest.root:
                 left[twig.parent] = left.get(twig.parent, len(twig.parent.children)) - 1
-        emptied = next((parent for parent, count in left.items() if count == 0), None)
-        if emptied is None:
-            return True
-        self._report(
-            "H504",
-            f"this would leave nothing below '{emptied.name.text}', and make a class of it",
-            reference,
-            f"drop or collapse the group instead: drop {emptied.path()}",
-            (Annotation(emptied.source, emptied.name.span, "the group"),),
-        )
-        return False
+        for parent, count in left.items():
+            if count == 0:
+                self._emptied[parent] = reference
+
+    def finish(self) -> None:
+        """At the end of the section: a group that lost all its children is gone too, or was collapsed."""
+        for group, reference in self._emptied.items():
+            if not group.children and self.forest.holds(group):
+                self._report(
+                    "H504",
+                    f"this leaves nothing below '{group.name.text}', and would make a class of it",
+                    reference,
+                    f"drop or collapse the group too: drop {group.path()}",
+                    (Annotation(group.source, group.name.span, "the group"),),
+                )
 
     def _report(
         self,

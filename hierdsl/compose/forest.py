@@ -115,6 +115,10 @@ class Forest:
         for each in twig.below():
             del self._by_name[each.name.text][each]
 
+    def holds(self, twig: Twig) -> bool:
+        """Whether a node is in the tree still."""
+        return twig in self._by_name.get(twig.name.text, ())
+
     def rename(self, twig: Twig, name: Ident, source: Source) -> None:
         """Give a node another name, which stands in `source`."""
         del self._by_name[twig.name.text][twig]

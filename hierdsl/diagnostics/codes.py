@@ -53,6 +53,7 @@ CODES = {
         Code("H212", "empty-name", "A name has at least one character."),
         Code("W201", "single-child", "An inner node has at least two children."),
         Code("W202", "same-color", "Two classes have different colours."),
+        Code("W203", "class-called-ignore", "A class is called ignore in quotes only."),
         # H3xx labels
         Code("H301", "duplicate-id", "A raw id means one thing in a label map."),
         Code("H302", "id-out-of-range", "A raw id is between 0 and 65535."),
@@ -77,6 +78,7 @@ CODES = {
         Code("H405", "no-level-left", "Below the finest level there is none."),
         Code("W401", "no-weight", "A level has a weight other than 0."),
         Code("W402", "empty-level", "A level has nodes of its own."),
+        Code("W403", "levels-left-out", "The levels of a used file fit the tree that is made of it."),
         # H5xx use and composition
         Code("H501", "missing-file", "A used file exists and can be read."),
         Code("H502", "outside-project", "A used file lies in the folder of the file that uses it, or below."),

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, model_validator
 
+from hierdsl.scope import quote
+
 if TYPE_CHECKING:
     import networkx as nx
 
@@ -297,10 +299,11 @@ class Hierarchy(_Frozen):
         return -1 if parent == ROOT else self.ranks[parent]
 
     def path(self, position: int) -> str:
-        """The names from the top node down to this one, joined by `/`."""
+        """The names from the top node down to this one, joined by `/`; one with a `/` of its own in quotes."""
         parts = []
         while position != ROOT:
-            parts.append(self.nodes[position].name)
+            name = self.nodes[position].name
+            parts.append(quote(name) if "/" in name else name)
             position = self.nodes[position].parent
         return "/".join(reversed(parts))
 

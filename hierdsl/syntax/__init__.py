@@ -31,7 +31,7 @@ from hierdsl.syntax.ast import (
     TreeEdit,
     UseDecl,
 )
-from hierdsl.syntax.decode import decode
+from hierdsl.syntax.decode import decode, read_bytes
 from hierdsl.syntax.parser import parse
 
 __all__ = [
@@ -63,4 +63,5 @@ __all__ = [
     "UseDecl",
     "decode",
     "parse",
+    "read_bytes",
 ]

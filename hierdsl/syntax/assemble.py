@@ -40,6 +40,8 @@ class Parts:
     source: Source
     diagnostics: list[Diagnostic] = field(default_factory=list)
     complete: bool = True
+    flat_only: bool = True
+    """Whether all that is missing belongs to label maps, mirror pairs or the header."""
     mixed: bool = False
     dropped: dict[int, list[Line]] = field(default_factory=dict)
     """Dropped lines, which declare nothing, by the start of the keyword of their section."""
@@ -60,7 +62,7 @@ def assemble(parts: Parts, sections: list[Section]) -> Document:
             if use := _use(parts, section):
                 uses.append(use)
         elif section.kind in first:
-            parts.complete = False
+            parts.complete = parts.flat_only = False
             parts.diagnostics.append(_duplicate(parts.source, first[section.kind], section))
         else:
             first[section.kind] = section
@@ -77,6 +79,7 @@ def assemble(parts: Parts, sections: list[Section]) -> Document:
         uses=tuple(uses),
         edit=edit and EditDecl(edit.keyword, tuple(_flat(parts, edit))),
         complete=parts.complete,
+        tree_complete=parts.complete or parts.flat_only,
     )
 
 
@@ -119,7 +122,7 @@ def _use(parts: Parts, section: Section) -> UseDecl | None:
         return UseDecl(
             section.keyword, ident(file), ident(name[1]) if name else None, tuple(_flat(parts, section))
         )
-    parts.complete = False
+    parts.complete = parts.flat_only = False
     end = span(section.head[-1]).end if section.head else section.keyword.end
     place = Annotation(parts.source, Span(section.keyword.start, end))
     parts.diagnostics.append(Diagnostic("H103", missing[0], place, help=missing[1]))
@@ -140,7 +143,11 @@ def _check_indentation(parts: Parts, sections: list[Section]) -> None:
     lines = sorted([*lines, *(line for dropped in parts.dropped.values() for line in dropped)], key=_start)
     found = mixed_indentation(parts.source, (Span(line.at - len(line.indent), line.at) for line in lines))
     if found:
-        parts.mixed, parts.complete = True, False  # what is whose child is a guess then
+        parts.mixed, parts.complete, parts.flat_only = (
+            True,
+            False,
+            False,
+        )  # what is whose child is a guess then
         parts.diagnostics.append(found)
 
 
@@ -193,7 +200,7 @@ def _nodes(parts: Parts, section: Section) -> tuple[NodeDecl, ...]:
         ]
         lines = sorted([*lines, *nameless], key=_start)
     if len(lines) > MAX_NODES:
-        parts.complete = False
+        parts.complete = parts.flat_only = False
         message = f"the tree has {len(lines):,} nodes, more than {MAX_NODES:,}"
         place = Annotation(
             parts.source, _content(parts.source, lines[MAX_NODES].at), "the first one too many"
@@ -211,7 +218,7 @@ def _nodes(parts: Parts, section: Section) -> tuple[NodeDecl, ...]:
     if parts.mixed:  # the widths are guesses then, and the mix is reported already
         found = [d for d in found if d.code != "H106"]
     if found:
-        parts.complete = False
+        parts.complete = parts.flat_only = False
         parts.diagnostics += found
     return tuple(_with_parents(parts.source, lines, parents))
 

@@ -231,6 +231,7 @@ class Document(NamedTuple):
         source: The text that the spans point into.
         complete: False when a line could not be placed; then rules about what is absent stay silent,
             since the absent thing may be on that line.
+        tree_complete: False when that line may have been one of the tree, or have changed it.
     """
 
     source: Source
@@ -242,3 +243,4 @@ class Document(NamedTuple):
     uses: tuple[UseDecl, ...] = ()
     edit: EditDecl | None = None
     complete: bool = True
+    tree_complete: bool = True

@@ -4,6 +4,7 @@ Whatever the bytes are, the result is a source, with a diagnostic where they are
 """
 
 import codecs
+from typing import IO
 
 from hierdsl.diagnostics import Annotation, Diagnostic
 from hierdsl.source import Source, Span
@@ -13,12 +14,18 @@ MAX_BYTES = 64 * 2**20
 _MARKS = ((codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-16"), (b"\0\0\xfe\xff", "UTF-32"))
 
 
+def read_bytes(stream: IO[bytes]) -> bytes:
+    """The content of a file, and no more than tells that it is too large: a device may never end."""
+    return stream.read(MAX_BYTES + 1)
+
+
 def decode(data: bytes, name: str) -> tuple[Source, list[Diagnostic]]:
     """A source of the decoded text; on error of its readable beginning, with one diagnostic."""
     if len(data) > MAX_BYTES:
         source = Source(name, "")
-        message = f"the file has {len(data):,} bytes, more than {MAX_BYTES:,} ({MAX_BYTES // 2**20} MiB)"
-        return source, [Diagnostic("H901", message, Annotation(source, Span(0, 0)))]
+        message = f"the file has more than {MAX_BYTES:,} bytes ({MAX_BYTES // 2**20} MiB)"
+        mend = "use a .hier file here, and write long lists of ids as ranges"
+        return source, [Diagnostic("H901", message, Annotation(source, Span(0, 0)), help=mend)]
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -92,12 +92,14 @@ def _recover(parts: Parts, parser: InteractiveParser, line: Token | None, depth:
     states, values = parser.parser_state.state_stack, parser.parser_state.value_stack
     at -= 1  # from here on an offset into the source
     if line is None:
+        parts.flat_only = False
         parts.diagnostics.append(_stray(parts.source, at))
         return _next_section(text, at)
     start = span(line).end
     if values[-1] is line and line.type == "_TOP":
         # no section starts here: skip this line and the indented lines that belong to it
         is_first = len(values) == 1
+        parts.flat_only = False
         parts.diagnostics.append(
             unknown_section(parts.source, start, _line_end(text, start), is_first=is_first)
         )
@@ -113,6 +115,7 @@ def _recover(parts: Parts, parser: InteractiveParser, line: Token | None, depth:
         )
         parts.diagnostics.append(explain(failure))
         resume = _line_end(text, at) + 1
+        parts.flat_only &= keyword.type in ("LABELS", "MIRROR", "HIERARCHY")
         if line.type == "_TOP":
             parts.broken_heads.add(span(keyword).start)
             return resume  # the section has started: only the rest of its first line is lost

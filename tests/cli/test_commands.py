@@ -3,6 +3,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -85,6 +86,13 @@ def test_validate_counts_ignored_ids_and_names_the_maps(folder):
     assert run("validate", "x.hier").stdout == (
         "x.hier: ok, 2 classes, 0 inner nodes, 1 level, 2 ids (+ 2 ignored), label maps: other\n"
     )
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no file here that never ends")
+def test_a_file_that_never_ends_is_too_large():
+    done = run("validate", "/dev/zero")
+    assert done.exit_code == 1
+    assert "error[H901]: the file has more than 67,108,864 bytes (64 MiB)" in done.output
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -213,3 +213,15 @@ def test_lines_that_are_too_deep_are_not_compared_with_each_other():
 def test_a_repeated_pair_is_one_diagnostic():
     text = "tree\n    a\n    b\nmirror\n    a <-> b\n    b <-> a\n"
     assert errors_by_line(text) == [6]
+
+
+def test_a_broken_line_of_labels_hides_no_unknown_reference():
+    found = analyze("tree\n    a\n    b\nlabels m\n    aa = 1\n    b = 8 9\nmirror\n    a <-> c\n")[1]
+    assert [(d.code, d.primary.source.position(d.primary.span.start)[0]) for d in found] == [
+        *(("H208", 5), ("H103", 6), ("H208", 8))
+    ]
+
+
+def test_weights_that_multiply_to_infinity_are_one_mistake():
+    found = analyze("tree\n    a [weight=1e200]\n        b [weight=1e200]\n        c [weight=1e300]\n")[1]
+    assert [d.code for d in found] == ["H205", "H205"]

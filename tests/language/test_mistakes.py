@@ -541,6 +541,15 @@ TABLE = [
         "give one of them another colour, or none: a colour is then chosen",
         'tree\n    a [color="#ff0000"]\n    b\n',
     ),
+    # W203 class-called-ignore
+    Mistake(
+        "W203",
+        "tree\n    a = 1\n    ignore = 255\n",
+        "3:5",
+        "this is a class called 'ignore', with a channel of its own",
+        'move it below labels, where it lists ids without a class; or write "ignore" in quotes',
+        "tree\n    a = 1\nlabels\n    ignore = 255\n",
+    ),
     # H301 duplicate-id
     Mistake(
         "H301",
@@ -711,9 +720,9 @@ TABLE = [
         "W301",
         "tree\n    a = 1\n    b\n",
         "3:5",
-        "class 'b' has no id: no pixel can ever be labelled so",
-        "write its id: b = 12",
-        "tree\n    a = 1\n    b = 12\n",
+        "class 'b' has no id in the default label map",
+        "write its id: b = 2",
+        "tree\n    a = 1\n    b = 2\n",
     ),
     # W302 repeated-id
     node("a = 1, 1", "W302", 12, "id 1 is listed twice", "remove one of the two", "a = 1"),
@@ -810,8 +819,8 @@ TABLE = [
         "H504",
         'use "camvid"\n    drop road, pavement\n',
         "2:16",
-        "this would leave nothing below 'ground', and make a class of it",
-        "drop or collapse the group instead: drop ground",
+        "this leaves nothing below 'ground', and would make a class of it",
+        "drop or collapse the group too: drop ground",
         'use "camvid"\n    drop ground\n',
     ),
     # H505 invalid-edit
@@ -830,6 +839,15 @@ TABLE = [
         "'a' cannot go under itself",
         "choose another node",
         "tree\n    a\n        b\n        c\n    d\nedit\n    graft a under d\n",
+    ),
+    # W403 levels-left-out
+    Mistake(
+        "W403",
+        'use "camvid"\n    collapse static, moving\n',
+        "1:5",
+        "the 3 levels of this file do not fit the tree of depth 2 that is left of it",
+        "add a section 'levels' with 2 names",
+        'use "camvid"\n    collapse static, moving\nlevels\n    region\n    class\n',
     ),
     # W501 edit-without-effect
     Mistake(
@@ -855,7 +873,7 @@ LIMITS = [
         "MAX_BYTES",
         "tree\n" + "    # comment\n" * 3 + "    a\n",
         "1:1",
-        "the file has 53 bytes, more than 40 (0 MiB)",
+        "the file has more than 40 bytes (0 MiB)",
     ),
     ("H902", "MAX_NODES", "tree\n    a\n    b\n    c\n    d\n", "4:5", "the tree has 4 nodes, more than 2"),
 ]

@@ -189,6 +189,19 @@ def test_edit_changes_the_whole_tree(folder):
     assert meaning(hierarchy)[255] is None
 
 
+def test_a_group_can_be_dissolved_in_any_order_of_edits(folder):
+    lines = "    graft person\n    graft rider\n    drop human\n"
+    hierarchy = made(folder, f'use "city.hier"\nedit\n{lines}')
+    assert {"person", "rider"} <= set(paths(hierarchy))
+    assert "human" not in paths(hierarchy)
+    assert codes(folder, 'use "city.hier"\nedit\n    graft person\n    graft rider\n') == ["H504"]
+    assert codes(folder, 'use "city.hier"\n    drop person, rider\n    collapse human\n') == []
+
+
+def test_levels_that_do_not_fit_any_more_are_said(folder):
+    assert codes(folder, 'use "city.hier"\n    collapse human, vehicle\n') == ["W403"]
+
+
 def test_levels_follow_where_they_fit(folder):
     assert [level.name for level in made(folder, 'use "city.hier"\n').levels] == ["group", "class"]
     deeper = made(folder, 'tree\n    top\nuse "city.hier"\n    graft city under top\n')
@@ -304,10 +317,9 @@ def test_trees_that_double_are_stopped_by_the_limit(folder, monkeypatch):
 def test_a_pair_of_a_used_file_is_a_pair_here(folder):
     assert codes(folder, 'tree\n    a\nuse "city.hier"\nmirror\n    left <-> a\n') == ["W301", "H211"]
     assert codes(folder, 'use "city.hier"\nmirror\n    left <-> right\n') == ["H211"]
-    assert (
-        codes(folder, 'tree\n    off [ignore]\nuse "city.hier"\n    graft vehicle under off\n    graft sky\n')
-        == []
-    )
+    assert codes(
+        folder, 'tree\n    off [ignore]\nuse "city.hier"\n    graft vehicle under off\n    graft sky\n'
+    ) == ["W403"]
 
 
 def test_nothing_but_ignored_nodes_can_be_left(folder):

@@ -199,3 +199,9 @@ def test_a_file_wins_over_a_bundled_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert [n.name for n in load("helen").nodes] == ["mine"]
     assert load("camvid").name == "camvid"
+
+
+def test_paths_are_different_for_different_nodes_whatever_their_names():
+    hierarchy, _ = analyze('tree\n    "a/b" = 1\n    a\n        b = 2\n        "c/" = 3\n')
+    paths = [hierarchy.path(position) for position in range(len(hierarchy.nodes))]
+    assert paths == ['"a/b"', "a", "a/b", 'a/"c/"']

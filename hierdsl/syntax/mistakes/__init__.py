@@ -40,6 +40,7 @@ _MISTAKES: tuple[Callable[[Failure], Diagnostic | None], ...] = (
     values.hash_color,
     lines.channels,
     lines.tolerance,
+    lines.misplaced_word,
     values.double_comma,
     lines.nothing_follows,
     names.full_width,
@@ -89,9 +90,7 @@ def explain(failure: Failure) -> Diagnostic:
     quoted = word if word.startswith('"') else f"'{word}'"
     message = f"expected {listed(failure.expected)}, found {quoted}"
     if failure.before and failure.expected & {"BODY", "_TOP"}:
-        return failure.rewrite(
-            message, failure.before, len(word), mend=f"end the line behind '{failure.before}'"
-        )
+        return failure.diagnostic(message, f"end the line behind '{failure.before}'", len(word))
     return failure.diagnostic(message, f"write {listed(failure.expected)} here", len(word))
 
 

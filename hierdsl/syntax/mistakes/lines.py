@@ -89,9 +89,12 @@ def braces(f: Failure) -> Diagnostic | None:
 
 def title(f: Failure) -> Diagnostic | None:
     """A title, or the value of a field, without quotes."""
-    text = code_of(f.rest) if '"' in f.rest else f.rest.split(" #")[0].strip()
+    text = f.rest.split(" #")[0].strip()
     if f.section != "hierarchy" or "STRING" not in f.expected or not text[:1].isalnum():
         return None
+    if '"' in text:
+        mend = "write one word as the name, then the title in double quotes"
+        return f.diagnostic("a name of the hierarchy is one word", mend, len(text))
     what = "a title" if "NAME" in f.expected or f.before.startswith("hierarchy") else "the value of a field"
     return f.rewrite(f"{what} stands in double quotes", f'{f.before} "{text}"', len(text))
 
@@ -108,12 +111,28 @@ def channels(f: Failure) -> Diagnostic | None:
     )
 
 
+def misplaced_word(f: Failure) -> Diagnostic | None:
+    """`use "x"` or `tolerance 24` in a section that has no such line."""
+    where = {"use": ("tree", "levels", "labels", "mirror"), "tolerance": ("tree", "levels", "mirror")}
+    if f.section not in where.get(f.before, ()) or not re.match(r"[\"\d]", f.rest):
+        return None
+    mend = "write it at column 1: a section of its own" if f.before == "use" else "move it below labels"
+    return f.diagnostic(f"'{f.before}' does not stand in '{f.section}'", mend, len(code_of(f.rest)))
+
+
 def tolerance(f: Failure) -> Diagnostic | None:
     """`tolerance = 24`."""
-    match = re.match(r"[=:]?[ \t]*([\d.]+)", f.rest)
-    if f.section != "labels" or f.before != "tolerance" or not match:
+    match = re.match(r"tolerance\b[ \t]*[=:]?[ \t]*([\d.]*)", f.text)
+    if (
+        f.section != "labels"
+        or f.is_head
+        or not match
+        or f.before.partition(" ")[0] not in ("tolerance", "tolerance=")
+    ):
         return None
-    return f.rewrite("a tolerance is given without a sign", f"tolerance {match[1]}", len(match[0]))
+    if not match[1]:
+        return f.diagnostic("a tolerance is a number", "write tolerance 24", len(code_of(f.rest)) or 1)
+    return f.rewrite("a tolerance is given without a sign", f"tolerance {match[1]}", len(code_of(f.rest)))
 
 
 _EDITS = ("graft", "drop", "collapse", "merge", "rename")
@@ -151,7 +170,11 @@ def tree_edit(f: Failure) -> Diagnostic | None:
         "merge": (r"\b(?:to|into)\b|->|=>|=", "as"),
         "rename": (r"\b(?:to|as|into)\b|=>|→|=|:|,", "->"),
     }.get(verb)
-    if joined and (match := re.match(rf"(?:{joined[0]})[ \t]*(\S.*)", code_of(f.rest))):
+    if (
+        joined
+        and not re.search(r"[ \t]->[ \t]", f.rest)
+        and (match := re.match(rf"(?:{joined[0]})[ \t]*(\S.*)", code_of(f.rest)))
+    ):
         return f.rewrite(
             f"'{verb}' goes on with '{joined[1]}'",
             f"{f.before} {joined[1]} {match[1]}",

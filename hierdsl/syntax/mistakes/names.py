@@ -142,5 +142,9 @@ def character(f: Failure) -> Diagnostic | None:
     instead = ""
     if char == "\u00a0":
         mend, instead = "write an ordinary space", " "
+    if char == "\r":
+        return f.diagnostic(
+            f"{said} has no meaning here", "end lines with a line feed, in the editor's settings", 1, "H102"
+        )
     line = f"{f.prefix}{instead}{f.tail(1)}"
     return f.rewrite(f"{said} has no meaning here", line, 1, code="H102", mend=mend)

@@ -95,7 +95,9 @@ def number_form(f: Failure) -> Diagnostic | None:
         return f.rewrite("ids are decimal numbers", line, len(match[0]))
     match = re.match(r"\.\d+", f.rest)
     if match and "COMMA" in f.expected and "RSQB" not in f.expected and re.search(r"\d$", f.before):
-        return f.rewrite("ids are whole numbers", f"{f.before}{f.tail(match.end())}", len(match[0]))
+        return f.diagnostic(
+            "ids are whole numbers", "write the id without a point, or leave it out", len(match[0])
+        )
     return None
 
 
@@ -106,12 +108,12 @@ def letter_in_id(f: Failure) -> Diagnostic | None:
     if "COMMA" not in f.expected or "RSQB" in f.expected or not digits or not word:
         return None
     written = digits[0] + word[0]
-    meant = written.translate(str.maketrans("OolI", "0011"))
+    meant = written.translate(str.maketrans("OolI", "0011")).replace("_", "")
     if meant.isdecimal():
         line = f"{f.prefix[: digits.start()]}{meant}{f.tail(word.end())}"
         return f.rewrite(f"'{written}' is not a raw id: ids are numbers", line, len(word[0]))
-    line = f"{f.prefix}{f.tail(word.end())}"
-    return f.rewrite(f"'{written}' is not a raw id: ids are numbers", line, len(word[0]))
+    mend = "write its digits alone, or leave it out: a class needs no id"
+    return f.diagnostic(f"'{written}' is not a raw id: ids are numbers", mend, len(word[0]))
 
 
 def missing_equals(f: Failure) -> Diagnostic | None:
@@ -174,6 +176,8 @@ def open_range(f: Failure) -> Diagnostic | None:
     """`5..` and `..5`."""
     match = re.match(r"\.\.+[ \t]*(\d*)", f.rest)
     is_range = match and match[1] and f.before[-1:].isdigit()
+    if match and not (match[1] or f.before[-1:].isdigit()):
+        return f.diagnostic("a range is of ids, not of colours", "list the colours one by one")
     if not match or is_range or not ("COMMA" in f.expected or "IDS" in f.expected):
         return None
     number = match[1] or (re.findall(r"\d+$", f.before) or [""])[0]
@@ -238,7 +242,10 @@ def unclosed(f: Failure) -> Diagnostic | None:
 
 def quoted_id(f: Failure) -> Diagnostic | None:
     """`"1": a` is no id, nor is `[color=red]`; here: an attribute in other brackets."""
-    match = re.match(r"[({<](.*)[)}>]", code_of(f.rest))
-    if f.section not in ("tree", "levels") or "LSQB" not in f.expected or not match or "=" not in match[1]:
+    match = re.match(r"[({<](.*)[)}>]$", code_of(f.rest))
+    known = r"[ \t]*(color|weight|level|doc|ignore|meta\.)"
+    if f.section not in ("tree", "levels") or "LSQB" not in f.expected or not match:
+        return None
+    if not re.match(known, match[1]):
         return None
     return f.rewrite("attributes stand in square brackets", f"{f.before} [{match[1]}]", 1)

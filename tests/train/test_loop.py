@@ -451,7 +451,7 @@ def test_names_that_look_like_markup_are_shown_as_they_are(data):
     Path(data[0]).write_text(text)
     result = trained(*data, *TINY, "--out", "[b]run")
     assert "[red]:car:" in result.stdout
-    assert "ground/[/x]" in result.stdout
+    assert 'ground/"[/x]"' in result.stdout
     assert "[/kind] › class" in result.stdout
     assert "run folder [b]run" in result.stdout
     assert "[red]:car:" in Path("[b]run/table.txt").read_text()

@@ -7,6 +7,7 @@ import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,7 +61,10 @@ def examine(
     if isinstance(text, Source):
         name, text = text.name, text.text
     data = text.encode("utf-8", errors="surrogatepass") if isinstance(text, str) else text
-    place = Path(path).resolve() if path is not None else None
+    try:
+        place = Path(path).resolve() if path is not None else None
+    except RuntimeError:  # a ring of links
+        place = None
     files = _Files(place.parent if place else None)
     with _no_collection():
         scope, found = files.examine(data, name, place)
@@ -92,6 +96,8 @@ class _Files:
         self.used_errors: list[Diagnostic] = []
         self._scopes: dict[Path, Scope | None] = {}
         self._open: list[Path] = []
+        self._beside: dict[Path, list[str]] = {}
+        self._asked = 0
 
     def examine(self, data: bytes, name: str, path: Path | None) -> tuple[Scope | None, list[Diagnostic]]:
         """Decode, parse, take in what is used, and check."""
@@ -134,8 +140,6 @@ class _Files:
             )
             return None
         if target in self._scopes:
-            if self._scopes[target] is None and not self.used_errors:
-                return None
             return self._scopes[target]
         if len(self._scopes) >= MAX_FILES or len(self._open) >= MAX_USE_DEPTH:
             message = f"a file uses at most {MAX_FILES:,} others, at most {MAX_USE_DEPTH} deep"
@@ -170,7 +174,7 @@ class _Files:
         try:
             target = (path.parent / written).resolve()
             exists = target.is_file()
-        except (OSError, ValueError):  # too long, or a character that no path has
+        except (OSError, ValueError, RuntimeError):  # too long, a character that no path has, a ring of links
             target, exists = path, False
         if not exists and written in bundled:
             return bundled[written].resolve()
@@ -186,14 +190,20 @@ class _Files:
             )
             return None
         if not exists:
-            others = [
-                p.relative_to(path.parent).as_posix() for p in sorted(path.parent.glob("**/*.hier"))[:1000]
-            ]
+            others = self._others(path)
             close = nearest(written, [*others, *bundled]) or nearest(Path(written).stem, bundled)
             mend = f'did you mean "{close}"?' if close else "the path counts from the folder of this file"
             found.append(Diagnostic("H501", f"there is no file '{written}'", place, help=mend))
             return None
         return target
+
+    def _others(self, path: Path) -> list[str]:
+        """What else could have been meant: files beside it and below, a few hundred at most."""
+        if path not in self._beside:
+            found = islice(path.parent.glob("**/*.hier"), 300)
+            self._beside[path] = sorted(p.relative_to(path.parent).as_posix() for p in found if p != path)
+        self._asked += 1
+        return self._beside[path] if self._asked <= 100 else []
 
     def _root(self, path: Path) -> Path:
         """The project; or for a bundled file the folder of those."""

@@ -90,8 +90,9 @@ class Scope:
         self.levels = document.levels.levels if document.levels else levels
         self.inherited = inherited or Inherited()
         self._comparisons = 0
-        self._by_suffix: dict[int, dict[object, list[int]]] = {}
-        self._suffixes: list[list[int]] = []
+        self._by_suffix: dict[tuple[int, bool], dict[int, list[int]]] = {}
+        self._suffixes: list[list[int]] = []  # for each length, of each node the number of its path's end
+        self._numbers: list[dict[tuple[int, str], int]] = []
 
     # Which node is meant
 
@@ -101,9 +102,12 @@ class Scope:
         if len(parts) == 1 and not reference.anchored:
             return self._by_name.get(parts[0], [])
         found = self._by_name.get(parts[-1], [])
-        if len(found) > 8:  # many nodes of one name: go by longer ends of their paths
-            found = self._index(len(parts)).get(self._key(parts), [])
-        return [position for position in found if self._matches(position, reference)]
+        if len(found) <= 8:
+            return [position for position in found if self._matches(position, reference)]
+        if len(parts) > self._depth:
+            return []
+        # many nodes of one name: go by longer ends of their paths
+        return self._index(len(parts), reference.anchored).get(self._key(parts), [])
 
     @cached_property
     def _by_name(self) -> dict[str, list[int]]:
@@ -113,12 +117,11 @@ class Scope:
         return dict(by_name)
 
     @cached_property
-    def _numbers(self) -> list[dict[tuple[int, str], int]]:
-        """For each length, a number for each end of a path of that length; made as they are asked for."""
-        return []
+    def _depth(self) -> int:
+        return max((node.depth for node in self.nodes), default=0)
 
-    def _index(self, length: int) -> dict[int, list[int]]:
-        """Positions by the number of the end of their path of that length."""
+    def _index(self, length: int, anchored: bool) -> dict[int, list[int]]:
+        """Positions by the number of the end of their path of that length; of whole paths if anchored."""
         while len(self._suffixes) < length:
             numbers: dict[tuple[int, str], int] = {}
             above = self._suffixes[-1] if self._suffixes else None
@@ -130,12 +133,13 @@ class Scope:
                 of_node.append(-2 if end == -2 else numbers.setdefault(key, len(numbers)))
             self._numbers.append(numbers)
             self._suffixes.append(of_node)
-        if length not in self._by_suffix:
-            index: dict[object, list[int]] = defaultdict(list)
+        if (length, anchored) not in self._by_suffix:
+            index: dict[int, list[int]] = defaultdict(list)
             for position, number in enumerate(self._suffixes[length - 1]):
-                index[number].append(position)
-            self._by_suffix[length] = dict(index)
-        return self._by_suffix[length]  # type: ignore[return-value]  # keys are numbers
+                if not anchored or self.nodes[position].depth == length:
+                    index[number].append(position)
+            self._by_suffix[length, anchored] = dict(index)
+        return self._by_suffix[length, anchored]
 
     def _key(self, parts: tuple[str, ...]) -> int:
         number = -1
@@ -154,10 +158,15 @@ class Scope:
 
     def nearest(self, word: str) -> str | None:
         """The name most like a misspelt one, None where none is close or too many were asked for before."""
+        if self._comparisons > MAX_COMPARISONS:
+            return None
         # what stands for a line that could not be read has no name
-        names = [name for name in self._by_name if not name.startswith("\0")]
-        self._comparisons += len(names)
-        return nearest(word, names) if self._comparisons <= MAX_COMPARISONS else None
+        return self.suggest(word, [name for name in self._by_name if not name.startswith("\0")])
+
+    def suggest(self, word: str, known: Sequence[str]) -> str | None:
+        """The known word most like a misspelt one, as long as the file has not asked for too many."""
+        self._comparisons += len(known)
+        return nearest(word, known) if self._comparisons <= MAX_COMPARISONS else None
 
     def path(self, position: int) -> str:
         """The full path of a node as a reference would write it, without a leading `/`."""

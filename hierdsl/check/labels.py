@@ -81,7 +81,7 @@ def reference_names_a_node(scope: Scope, reference: Reference) -> Iterator[Diagn
         if close:
             alike = Reference((close,), anchored=False, span=reference.span, quoted=False)
             paths = [scope.path(position) for position in scope.resolve(alike)[:_MANY]]
-            meant = _anchor(paths[0], paths)
+            meant = f'"{close}"' if close in ("ignore", "tolerance") else _anchor(paths[0], paths)
             mend, edits = f"did you mean '{meant}'?", (Edit(document.source, reference.span, meant),)
         yield Diagnostic("H208", f"the tree has no node '{written}'", place, help=mend, edits=edits)
         return
@@ -141,7 +141,7 @@ def ids_are_in_range(scope: Scope) -> Iterator[Diagnostic]:
 def _invalid_color(document: Document, item: IdRange) -> Diagnostic:
     written = document.source.slice(item.span)
     number = written.strip('"')
-    if number.isdecimal() and int(number) <= MAX_ID:
+    if number.isdecimal() and len(number) < 6 and int(number) <= MAX_ID:
         message, mend = (
             f"{written} is neither an id nor a colour",
             f"write the id without quotes: {int(number)}",

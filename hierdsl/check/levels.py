@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from hierdsl.diagnostics import Annotation, Diagnostic, Edit, nearest
+from hierdsl.diagnostics import Annotation, Diagnostic, Edit
 from hierdsl.scope import Scope
 from hierdsl.syntax import AttributeDecl, Document, LevelDecl, NodeDecl
 from hierdsl.syntax.attributes import LEVEL_ATTRIBUTES, read
@@ -88,7 +88,7 @@ def pins_name_a_level(scope: Scope) -> Iterator[Diagnostic]:
                 help="add a section 'levels' that names them, coarse to fine",
             )
             return  # it is one section that is missing
-        close = nearest(str(wanted), names)
+        close = scope.suggest(str(wanted), names)
         yield Diagnostic(
             "H403",
             f"there is no level '{wanted}'",
@@ -98,7 +98,7 @@ def pins_name_a_level(scope: Scope) -> Iterator[Diagnostic]:
             if close
             else "add it to the levels, or pin the node to one of them",
             edits=(Edit(node.source, written.value_span, _quoted(close)),)
-            if close and node.source is document.source
+            if close and written.value_span.start > node.name.span.start and node.source is document.source
             else (),
         )
 
@@ -181,9 +181,8 @@ def _pin(node: NodeDecl) -> AttributeDecl | None:
 
 
 def _place(node: NodeDecl, pin: AttributeDecl | None, label: str = "") -> Annotation:
-    """Where a node is pinned; its name where it is not, or where that was written in another file."""
-    inside = pin and node.name.span.end <= pin.span.start <= pin.span.end <= len(node.source.text)
-    return Annotation(node.source, pin.span if pin and inside else node.name.span, label)
+    """Where a node is pinned; its name where it is not."""
+    return Annotation(node.source, pin.span if pin else node.name.span, label)
 
 
 def _quoted(name: str | None) -> str:

@@ -47,7 +47,8 @@ def compose(document: Document, used: Mapping[Span, tuple[str, Scope]]) -> tuple
     host.root.children = dict.fromkeys(twig for _, tops in sorted(parts, key=_start) for twig in tops)
     if document.edit:
         keyword = Annotation(document.source, document.edit.keyword, "the edits")
-        editor = Editor(document.source, host, None, keyword)
+        complete = document.tree_complete and len(used) == len(document.uses)
+        editor = Editor(document.source, host, None, keyword, complete=complete)
         for edit in document.edit.edits:
             editor.apply(edit)
         editor.finish()
@@ -110,7 +111,11 @@ def _flatten(host: Forest, found: list[Diagnostic]) -> tuple[list[NodeDecl], dic
                 )
             continue
         positions[twig] = len(nodes)
-        nodes.append(NodeDecl(twig.name, (), twig.decl.attributes, parent, depth, twig.source))
+        attributes = twig.decl.attributes
+        if twig.name is not twig.decl.name:  # they stand in another file than the name: point at that
+            here = twig.name.span
+            attributes = tuple(a._replace(span=here, value_span=here) for a in attributes)
+        nodes.append(NodeDecl(twig.name, (), attributes, parent, depth, twig.source))
     return nodes, positions
 
 
@@ -145,7 +150,7 @@ def _levels(
     if scope.levels is None:
         return None
     pinned = any("level" in read(node.attributes, NODE_ATTRIBUTES) for node in nodes if node.attributes)
-    depth = max((node.depth for node in nodes), default=0)
+    depth = Scope(document, nodes).level_count  # what is ignored needs no level
     if pinned or depth == len(scope.levels) or not nodes:
         return scope.levels
     place = Annotation(document.source, document.uses[0].file.span)

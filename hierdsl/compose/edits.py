@@ -7,6 +7,7 @@ from hierdsl.diagnostics import Annotation, Diagnostic, Edit, nearest
 from hierdsl.scope import MAX_COMPARISONS, quote
 from hierdsl.source import Source
 from hierdsl.syntax import CollapseDecl, DropDecl, GraftDecl, MergeDecl, Reference, RenameDecl, TreeEdit
+from hierdsl.syntax.attributes import NODE_ATTRIBUTES, read
 
 _MANY = 5
 """Candidates of an ambiguous reference that are shown."""
@@ -20,8 +21,20 @@ class Editor:
         grafts: The parts that were taken out, with what they go under: None for the top.
     """
 
-    def __init__(self, source: Source, forest: Forest, host: Forest | None, keyword: Annotation) -> None:
-        """Edits that stand in `source`; a graft goes to `host`, or for None stays in the forest itself."""
+    def __init__(
+        self,
+        source: Source,
+        forest: Forest,
+        host: Forest | None,
+        keyword: Annotation,
+        *,
+        complete: bool = True,
+    ) -> None:
+        """Edits that stand in `source`; a graft goes to `host`, or for None stays in the forest itself.
+
+        Where the forest is not complete, what an edit names may be missing without a mistake of its own.
+        """
+        self._complete = complete
         self.source = source
         self.forest = forest
         self.host = host
@@ -48,7 +61,7 @@ class Editor:
                 self._rename(edit)
 
     def _graft(self, edit: GraftDecl) -> None:
-        twig = self._one(self.forest, edit.node)
+        twig = self._one(self.forest, edit.node, whole=True)
         target: Twig | None = None
         if edit.under:
             target = self._one(self.host or self.forest, edit.under)
@@ -92,9 +105,10 @@ class Editor:
             self._no_effect(reference, f"'{twig.name.text}' is a class already")
         else:
             below = [each for each in twig.below() if each is not twig]
+            off = _ignored(twig)
             for child in list(twig.children):
                 self.forest.detach(child)
-            self.forest.absorb(twig, below)
+            self.forest.absorb(twig, (each for each in below if each not in off))
 
     def _merge(self, edit: MergeDecl) -> None:
         twigs: list[Twig] = []
@@ -112,6 +126,13 @@ class Editor:
                 mend = f"collapse it instead: collapse {self.source.slice(reference.span)}"
                 self._invalid(reference, f"'{twig.name.text}' lies above another of the merged nodes", mend)
                 return
+        ignored = [any(_flagged(each) for each in _upwards(twig)) for twig in twigs]
+        if any(ignored) and not all(ignored):
+            odd = edit.nodes[ignored.index(not ignored[0])]
+            self._invalid(
+                odd, "an ignored node cannot be merged with one that counts", "drop the ignored one instead"
+            )
+            return
         first, *others = twigs
         emptied = [twig for twig in others if twig.parent is not first.parent]
         self._leave(edit.nodes[-1], emptied)
@@ -135,16 +156,22 @@ class Editor:
         else:
             self.forest.rename(twig, edit.name, self.source)
 
-    def _one(self, forest: Forest, reference: Reference) -> Twig | None:
+    def _one(self, forest: Forest, reference: Reference, *, whole: bool = False) -> Twig | None:
         """The node of a reference; None where there is none or more than one, which is reported."""
         found = forest.find(reference)
+        if not whole:
+            found = [twig for twig in found if twig is not forest.root]
         if len(found) == 1:
             return found[0]
+        if not found and not self._complete:
+            return None  # it may stand on a line that could not be read
         written = self.source.slice(reference.span)
         if not found:
-            known = forest.names()
-            self._comparisons += len(known)
-            close = nearest(reference.parts[-1], known) if self._comparisons <= MAX_COMPARISONS else None
+            close = None
+            if self._comparisons <= MAX_COMPARISONS:
+                known = forest.names()
+                self._comparisons += len(known)
+                close = nearest(reference.parts[-1], known)
             what = f"the used file '{forest.root.name.text}'" if forest.root.name.text != "\0" else "the tree"
             self._report(
                 "H208",
@@ -206,6 +233,19 @@ class Editor:
 
     def _no_effect(self, at: Reference, message: str) -> None:
         self._report("W501", f"this edit changes nothing: {message}", at, "remove it")
+
+
+def _flagged(twig: Twig) -> bool:
+    return twig.decl is not None and "ignore" in read(twig.decl.attributes, NODE_ATTRIBUTES)
+
+
+def _ignored(top: Twig) -> set[Twig]:
+    """What of a subtree is ignored while its top is not: its ids stay ignored."""
+    off: set[Twig] = set()
+    for twig in top.below():
+        if twig is not top and (twig.parent in off or _flagged(twig)):
+            off.add(twig)
+    return off
 
 
 def _upwards(twig: Twig | None) -> Iterator[Twig]:

@@ -25,7 +25,7 @@ from hierdsl.syntax.ast import (
     TreeDecl,
     UseDecl,
 )
-from hierdsl.syntax.declare import Line, Node, Section, ident, span
+from hierdsl.syntax.declare import Line, Node, Section, ident, raw, span
 from hierdsl.syntax.layout import mixed_indentation, nest, width
 
 MAX_NODES = 1_000_000
@@ -120,7 +120,7 @@ def _use(parts: Parts, section: Section) -> UseDecl | None:
         missing = ("the line ends where a name should follow", "write a name behind 'as', or leave it out")
     if missing is None:
         return UseDecl(
-            section.keyword, ident(file), ident(name[1]) if name else None, tuple(_flat(parts, section))
+            section.keyword, raw(file), ident(name[1]) if name else None, tuple(_flat(parts, section))
         )
     parts.complete = parts.flat_only = False
     end = span(section.head[-1]).end if section.head else section.keyword.end

@@ -79,6 +79,11 @@ def ident(token: Token) -> Ident:
     return Ident(text if text.isascii() else unicodedata.normalize("NFC", text), span(token), quoted)
 
 
+def raw(token: Token) -> Ident:
+    """A text in quotes as it was written: a path is not a name, and has no normal form."""
+    return Ident(_unquote(token), span(token), quoted=True)
+
+
 def _unquote(token: Token) -> str:
     return token[1:-1].replace('\\"', '"').replace("\\\\", "\\") if "\\" in token else str(token[1:-1])
 

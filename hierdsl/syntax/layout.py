@@ -92,6 +92,7 @@ def nest(
                     edits=(Edit(source, Span(span.start - indent, span.start), mended),),
                 )
             )
+            indent = closed[0]  # noqa: PLW2901 - as it was meant, so that one wrong line is one mistake
         parents.append(stack[-1][1] if stack else -1)
         if len(stack) < max_depth:
             stack.append((indent, position))

@@ -218,7 +218,7 @@ def test_an_interruption_is_quiet(tmp_path):
     running = subprocess.Popen(
         [sys.executable, "-m", "hierdsl", "check-data", "toy.hier", "--data", "many"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # what a shell starts behind & ignores it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - a shell's & ignores it
     )  # fmt: skip
     time.sleep(2.5)
     running.send_signal(signal.SIGINT)

@@ -35,6 +35,10 @@ def obeys_the_laws(content):
 @example("tree\n    a [color=")
 @example("tree\n    a <")
 @example("\ud800")
+@example(f'tree\n    a = "{"1" * 5000}"')
+@example(f"tree\n    a = 0x{'f' * 5000}")
+@example(f"tree\n    a = {'1' * 5000}..2")
+@example(f"tree\n    a [weight={'1' * 5000}]")
 def test_any_text_gives_a_result_or_diagnostics(text):
     obeys_the_laws(text)
 

@@ -74,3 +74,14 @@ def test_the_tree_that_is_written_is_the_tree_that_is_read(items, tabs):
     hierarchy, _ = meaning(write(items, "\t" if tabs else "  "))
     assert [node.name for node in hierarchy.nodes] == [item.name for item in items]
     assert hierarchy.depths == [item.depth for item in items]
+
+
+def test_one_wrong_indentation_is_one_mistake_and_its_edit_mends_it():
+    text = "tree\n    a\n        x\n        y\n   b\n        z\n        w\n    c\n        u\n        v\n"
+    _, found = analyze(text)
+    assert [d.code for d in found] == ["H106"]
+    (edit,) = found[0].edits
+    mended = text[: edit.span.start] + edit.text + text[edit.span.end :]
+    hierarchy, left = analyze(mended)
+    assert left == []
+    assert [hierarchy.path(p) for p in hierarchy.tops] == ["a", "b", "c"]

@@ -99,6 +99,18 @@ FAMILIES = {
     "merges": lambda n: (
         "tree\n    x\n" + lines("    n{i}", n // 8) + "edit\n" + lines("    merge x, n{i} as x", n // 16)
     ),
+    "misspelt pins": lambda n: (
+        "levels\n" + lines("    l{i}", n // 64) + "tree\n" + lines("    n{i} [level=m{i}]", n // 64)
+    ),
+    "anchored references": lambda n: (
+        "tree\n"
+        + lines("    n{i}\n        a\n        b", n // 32)
+        + "    a\nlabels x\n"
+        + lines("    /a = {i}", n // 32)
+    ),
+    "a reference of many parts": lambda n: (
+        "tree\n" + lines("    a", 20) + "labels x\n    " + "/".join(["a"] * n) + " = 1\n"
+    ),
     "wrong edits": lambda n: TREE + "edit\n" + lines("    drop noed{i}", n // 16),
     "tabs and spaces": lambda n: "tree\n" + "    a\n\tb\n" * (n // 4),
     "odd indentation": lambda n: "tree\n" + "    a\n        b\n      c\n" * (n // 16),

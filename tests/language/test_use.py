@@ -202,6 +202,56 @@ def test_levels_that_do_not_fit_any_more_are_said(folder):
     assert codes(folder, 'use "city.hier"\n    collapse human, vehicle\n') == ["W403"]
 
 
+def test_levels_fit_whatever_is_ignored(folder):
+    (folder / "sub.hier").write_text(
+        "levels\n    region\n    class\ntree\n    a\n        x = 1\n        y = 2\n    b = 3\n    v [ignore]\n        w\n            z\n"
+    )
+    assert [level.name for level in made(folder, 'use "sub.hier"\n').levels] == ["region", "class"]
+    assert codes(folder, 'use "sub.hier"\n    collapse a\n') == ["W403"]
+
+
+def test_ids_of_ignored_nodes_stay_ignored(folder):
+    (folder / "sub.hier").write_text(
+        "tree\n    v\n        car = 1\n        bus = 2\n        ghost = 3 [ignore]\n    s = 4\n"
+    )
+    hierarchy = made(folder, 'use "sub.hier"\n    collapse v\n')
+    assert meaning(hierarchy) == {1: "v", 2: "v", 3: None, 4: "s"}
+    assert codes(folder, 'use "sub.hier"\n    merge car, ghost as c\n') == ["H505"]
+    assert codes(folder, 'use "sub.hier"\n    merge ghost, car as c\n') == ["H505"]
+
+
+def test_a_ring_of_links_is_no_file(folder):
+    (folder / "l1.hier").symlink_to(folder / "l2.hier")
+    (folder / "l2.hier").symlink_to(folder / "l1.hier")
+    assert codes(folder, 'use "l1.hier"\n') == ["H501"]
+
+
+def test_a_wrong_pin_of_a_renamed_node_is_shown_at_its_new_name(folder):
+    (folder / "sub.hier").write_text(
+        "levels\n    genus\n    class\ntree\n    a [level=genus]\n        b\n        c\n    d\n"
+    )
+    text = 'use "sub.hier"\n    rename a -> e\nlevels\n    genuss\n    class\n'
+    (folder / "main.hier").write_text(text)
+    _, (found,) = analyze(text, "main.hier", path=folder / "main.hier")
+    assert (found.code, found.edits) == ("H403", ())
+    assert found.primary.source.slice(found.primary.span) == "e"
+
+
+def test_a_path_is_no_name_and_keeps_its_normal_form(folder):
+    (folder / "e\u0301.hier").write_text("tree\n    a\n")
+    assert codes(folder, 'use "e\u0301.hier"\n') == []
+
+
+def test_a_file_called_like_its_top_class(folder):
+    (folder / "a.hier").write_text("tree\n    a\n        b\n        c\n")
+    assert codes(folder, 'use "a.hier"\n    collapse a\n') == []
+
+
+def test_what_a_broken_line_may_hold_is_no_second_mistake(folder):
+    assert codes(folder, "tree\n    a = = 1\n    b\nedit\n    rename a -> c\n") == ["H103"]
+    assert codes(folder, 'use "none.hier"\nedit\n    drop x\n') == ["H501"]
+
+
 def test_levels_follow_where_they_fit(folder):
     assert [level.name for level in made(folder, 'use "city.hier"\n').levels] == ["group", "class"]
     deeper = made(folder, 'tree\n    top\nuse "city.hier"\n    graft city under top\n')

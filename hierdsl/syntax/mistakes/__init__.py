@@ -121,13 +121,7 @@ def unknown_section(source: Source, start: int, end: int, *, is_first: bool) -> 
         mend = "if it is a class, write the word tree on a line above it and indent it below that"
         return Diagnostic("H107", message, place, notes=notes, help=mend)
     mend = "indent the line if it belongs to the section above it"
-    return Diagnostic("H107", message, place, notes=notes, help=mend, edits=(_indented(source, start),))
-
-
-def _indented(source: Source, start: int) -> Edit:
-    """The line indented like the last indented one above it."""
-    above = re.findall(r"^[ \t]+(?=[^ \t\n#])", source.text[max(0, start - 2000) : start], re.MULTILINE)
-    return Edit(source, Span(start, start), above[-1] if above else "    ")
+    return Diagnostic("H107", message, place, notes=notes, help=mend)
 
 
 __all__ = ["SECTIONS", "Failure", "explain", "unknown_section"]

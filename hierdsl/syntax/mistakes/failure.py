@@ -104,6 +104,8 @@ class Failure:
         The edit replaces the line up to its comment, or to `until` where a comment is part of the mistake.
         """
         line = line.strip(" \t")
+        if line == code_of(self.text) and not until:  # nothing is mended by that
+            return self.diagnostic(message, "correct this line", length, code, label)
         found = self.diagnostic(message, mend or f"write {line}", length, code, label)
         span = Span(self.start, max(until, self.start + len(code_of(self.text))))
         return Diagnostic(

@@ -90,7 +90,7 @@ def number_form(f: Failure) -> Diagnostic | None:
     """`0x10`, `1.5` and `"1"` where an id stands."""
     prefix = re.search(r"(?:=|,)[ \t]*(0)$", f.prefix)
     match = re.match(r"[xX]([0-9a-fA-F]+)", f.rest)
-    if prefix and match:
+    if prefix and match and len(match[1]) < 9:
         line = f"{f.prefix[:-1]}{int(match[1], 16)}{f.tail(match.end())}"
         return f.rewrite("ids are decimal numbers", line, len(match[0]))
     match = re.match(r"\.\d+", f.rest)
@@ -190,7 +190,7 @@ def open_range(f: Failure) -> Diagnostic | None:
 def word_for_id(f: Failure) -> Diagnostic | None:
     """`a = one`, `a = None`."""
     match = re.match(r"[^\W\d][\w.\-]*", f.rest)
-    if "IDS" not in f.expected or not match or match[0] == "rgb":
+    if "IDS" not in f.expected or not match or match[0] == "rgb" or "=" in f.rest:
         return None
     line = f"{f.before.rstrip('=, ').rstrip()}{f.tail(match.end())}"
     return f.rewrite(
@@ -217,7 +217,7 @@ def hash_color(f: Failure) -> Diagnostic | None:
 
 def rgb_form(f: Failure) -> Diagnostic | None:
     """`rgb(1 2 3)`, `rgb(1, 2)`, `rgba(..)`."""
-    call = re.search(r"rgba?[ \t]*\([^()#\n]*$", f.prefix + (f.rest[:1] if f.rest[:1] == "(" else ""))
+    call = re.search(r"\brgba?[ \t]*\([^()#\n]*$", f.prefix + (f.rest[:1] if f.rest[:1] == "(" else ""))
     if not call or "LSQB" in f.expected:
         return None
     inside = re.match(r"\(?[^()#\n]*\)?", f.rest)

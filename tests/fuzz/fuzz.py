@@ -4,7 +4,7 @@
 
 TARGET is language, use, format or encode. The first folder is read and grows; what breaks a law is written to
 crash-* in the current folder and belongs into tests/fuzz/found, where test_found.py runs it for ever. The laws are in
-laws.py. Start from the files of the project: python tests/fuzz/fuzz.py language /tmp/corpus hierarchies tests/fuzz/found
+laws.py. Start from the files of the project: python tests/fuzz/fuzz.py language corpus hierarchies tests/fuzz/found
 """
 
 import sys

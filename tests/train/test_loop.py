@@ -493,3 +493,13 @@ def test_a_run_on_real_road_scenes(shared, tmp_path):
     assert list(record["mean_iou"]) == ["region", "kind", "class"]
     assert all(0 < loss < 10 for loss in record["val_levels"].values())
     assert record["accuracy"]["region"] >= record["accuracy"]["class"]
+
+
+def test_a_run_needs_the_files_that_its_hierarchy_uses_only_once(data):
+    Path(data[0]).rename("base.hier")
+    Path(data[0]).write_text('use "base.hier"\n')
+    trained(*data, *TINY, "--epochs", 1, "--out", "run")
+    Path("base.hier").unlink()
+    Path(data[0]).unlink()
+    result = trained("--resume", "run", "--epochs", 2)
+    assert "going on after epoch 1" in result.stdout

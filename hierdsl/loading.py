@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hierdsl.check import check
-from hierdsl.compose import compose
 from hierdsl.diagnostics import Annotation, Diagnostic, HierError, nearest
 from hierdsl.resources import bundled_hierarchies
 from hierdsl.scope import Scope
@@ -115,6 +114,8 @@ class _Files:
                     used[use.keyword] = (use.name.text if use.name else Path(use.file.text).stem, scope)
             if path is not None:
                 self._open.pop()
+            from hierdsl.compose import compose  # noqa: PLC0415 - most files stand alone
+
             scope, composed = compose(document, used)
             found += composed
         else:

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from hierdsl.diagnostics import Annotation, Diagnostic, Edit
 from hierdsl.source import Source, Span
 
+SECTIONS = ("hierarchy", "use", "levels", "tree", "labels", "mirror", "edit")
+
 _NAMES = {" ": "spaces", "\t": "tabs"}
 
 

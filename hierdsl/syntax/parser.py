@@ -16,7 +16,7 @@ from hierdsl.source import Source, Span
 from hierdsl.syntax.assemble import Parts, assemble
 from hierdsl.syntax.ast import Document
 from hierdsl.syntax.declare import Declare, Line, Section, indent, span, with_ids
-from hierdsl.syntax.mistakes import SECTIONS, Failure, explain, unknown_section
+from hierdsl.syntax.layout import SECTIONS
 
 
 @lru_cache(maxsize=1)
@@ -87,6 +87,8 @@ def _cut(token: Token, length: int, kind: str = "PLAIN") -> Token:
 
 def _recover(parts: Parts, parser: InteractiveParser, line: Token | None, depth: int, at: int) -> int:
     """Report the mistake at offset `at` of the parser's text and put the parser back; where to read on."""
+    from hierdsl.syntax.mistakes import Failure, explain, unknown_section  # noqa: PLC0415 - a right file needs none
+
     parts.complete = False
     text = parts.source.text
     states, values = parser.parser_state.state_stack, parser.parser_state.value_stack

@@ -7,14 +7,13 @@ is the specification: one snippet for each.
 
 import re
 from collections.abc import Callable
-from typing import Final
 
 from hierdsl.diagnostics import Annotation, Diagnostic, Edit, nearest
 from hierdsl.source import Source, Span
+from hierdsl.syntax.layout import SECTIONS
 from hierdsl.syntax.mistakes import lines, names, values
 from hierdsl.syntax.mistakes.failure import Failure, code_of, listed, shown
 
-SECTIONS: Final = ("hierarchy", "use", "levels", "tree", "labels", "mirror", "edit")
 _ALIASES = {
     "import": "use",
     "include": "use",

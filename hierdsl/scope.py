@@ -68,7 +68,6 @@ class Scope:
         self,
         document: Document,
         nodes: Sequence[NodeDecl] | None = None,
-        levels: tuple[LevelDecl, ...] | None = None,
         inherited: Inherited | None = None,
         *,
         complete: bool = True,
@@ -78,7 +77,6 @@ class Scope:
         Args:
             document: The file itself.
             nodes: The nodes of the composed tree, without ids, which are then inherited; the file's own for None.
-            levels: Those of a used file, where the document has none.
             inherited: Label maps and mirror pairs, of the tree's own lines too.
             complete: False when a part could not be taken in; rules about what is absent then stay silent.
         """
@@ -87,7 +85,7 @@ class Scope:
         self.tree_complete = complete and document.tree_complete
         own = document.tree.nodes if document.tree else ()
         self.nodes: Sequence[NodeDecl] = own if nodes is None else nodes
-        self.levels = document.levels.levels if document.levels else levels
+        self.levels: tuple[LevelDecl, ...] | None = document.levels.levels if document.levels else None
         self.inherited = inherited or Inherited()
         self._comparisons = 0
         self._by_suffix: dict[tuple[int, bool], dict[int, list[int]]] = {}
@@ -229,7 +227,7 @@ class Scope:
             ranks.append(max(pinned.get(position, least), least))
         return ranks
 
-    @cached_property
+    @property
     def level_count(self) -> int:
         """The named levels; as many as the deepest class is deep where none are named."""
         if self.levels is not None:

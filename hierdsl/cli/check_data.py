@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hierdsl.atomic import write_whole
-from hierdsl.cli.common import Usage, read, show, stop_with_errors
+from hierdsl.cli.common import Usage, read, scope_or_exit
 from hierdsl.cli.extras import needs
 
 if TYPE_CHECKING:
@@ -87,7 +87,8 @@ def command(
         paths = find_labels(root)
         # the images are decoded while the file is parsed
         with InParallel(read_content, paths, jobs, ahead=_AHEAD) as contents:
-            name, scope = _checked(file)
+            text = read(file)
+            name, scope = text.name, scope_or_exit(text, text.name)
             tree = _tree(scope, name, label_map or "", tolerance)
             fit = _count(tree, paths, contents)
         if write_counts is not None:
@@ -98,16 +99,6 @@ def command(
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     sys.exit(0 if fit.fits else 1)
-
-
-def _checked(file: str) -> "tuple[str, Scope]":
-    """The name of the file in messages, and what it says; the end of the program where it has errors."""
-    text = read(file)
-    scope, diagnostics = text.examine()
-    if scope is None:
-        show(diagnostics)
-        stop_with_errors(text.name, diagnostics)
-    return text.name, scope
 
 
 def _tree(scope: "Scope", name: str, label_map: str, tolerance: float | None) -> "LabelledTree":

@@ -47,12 +47,6 @@ class Text(NamedTuple):
 
         return examine(self.data, self.name, path=self.path)
 
-    def analyze(self) -> "tuple[Hierarchy | None, list[Diagnostic]]":
-        """Check it and build the hierarchy."""
-        from hierdsl.loading import analyze  # noqa: PLC0415 - the same
-
-        return analyze(self.data, self.name, path=self.path)
-
 
 def read(file: str) -> Text:
     """A file, a bundled hierarchy, or standard input for `-`, which stands in the current folder.
@@ -110,11 +104,40 @@ def show(
 
 def load_or_exit(file: str) -> "Hierarchy":
     """The hierarchy of a file; its diagnostics on standard error, and the end of the program on errors."""
-    hierarchy, diagnostics = read(file).analyze()
-    if hierarchy is None:
+    scope = scope_or_exit(read(file), file)
+    from hierdsl.model import build  # noqa: PLC0415 - pydantic; a wrong file needs none of it
+
+    return build(scope)
+
+
+def scope_or_exit(text: Text, file: str, *, warnings: bool = False) -> "Scope":
+    """The checked document of a text; its diagnostics on standard error, and the end of the program on errors.
+
+    Args:
+        text: What was read.
+        file: How the user called it.
+        warnings: Whether they are shown where there is no error.
+    """
+    scope, diagnostics = text.examine()
+    if warnings or scope is None:
         show(diagnostics)
+    if scope is None:
         stop_with_errors(file, diagnostics)
-    return hierarchy
+    return scope
+
+
+def expanded(scope: "Scope", file: str) -> str:
+    """The text of a document that needs no other file.
+
+    Raises:
+        Failure: It cannot be written as one.
+    """
+    from hierdsl.format import expand  # noqa: PLC0415 - few want it
+
+    try:
+        return expand(scope)
+    except ValueError as error:
+        raise Failure(f"'{file}' cannot be written as one file: {error}") from None
 
 
 def stop_with_errors(file: str, diagnostics: list[Diagnostic]) -> NoReturn:

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from hierdsl.cli.common import Failure, Usage, load_or_exit, plural, read, show, stop_with_errors
+from hierdsl.cli.common import Usage, expanded, load_or_exit, plural, read, scope_or_exit
 from hierdsl.cli.output import print_text
 from hierdsl.source import printable
 
@@ -35,7 +35,7 @@ def command(file: str, level: str | None, as_json: bool, expand: bool) -> None:
     if expand:
         if level is not None or as_json:
             raise Usage("--expand prints the whole file: leave out --level and --json")
-        _print_expanded(file)
+        print_text(expanded(scope_or_exit(read(file), file), file))
         return
     hierarchy = load_or_exit(file)
     from hierdsl.compiler import compile_hierarchy  # noqa: PLC0415 - a wrong file needs no NumPy
@@ -69,18 +69,3 @@ def command(file: str, level: str | None, as_json: bool, expand: bool) -> None:
         for path, channels in zip(paths, groups[i], strict=True):
             joined = " ".join(f"{c}:{printable(compiled.names[c])}" for c in channels)
             click.echo(f"  {path:<{width}}  {joined}")
-
-
-def _print_expanded(file: str) -> None:
-    text = read(file)
-    scope, diagnostics = text.examine()
-    if scope is None:
-        show(diagnostics)
-        stop_with_errors(file, diagnostics)
-    from hierdsl.format import expand  # noqa: PLC0415 - a wrong file needs none of it
-
-    try:
-        expanded = expand(scope)
-    except ValueError as error:
-        raise Failure(f"'{file}' cannot be written as one file: {error}") from None
-    print_text(expanded)

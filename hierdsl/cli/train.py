@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import click
 
-from hierdsl.cli.common import Failure, Text, Usage, plural, read, show, stop_with_errors
+from hierdsl.cli.common import Failure, Text, Usage, expanded, plural, read, scope_or_exit
 from hierdsl.cli.extras import needs
 from hierdsl.train.config import PAPER, SettingsError, TrainConfig, settings
 
@@ -216,16 +216,12 @@ def _resumed(
 
 def _hierarchy(text: Text) -> "HierarchyFile":
     from hierdsl.compiler import compile_hierarchy  # noqa: PLC0415 - as above
-    from hierdsl.format import expand  # noqa: PLC0415 - as above
     from hierdsl.model import build  # noqa: PLC0415 - as above
     from hierdsl.train.start import HierarchyFile  # noqa: PLC0415 - as above
 
-    scope, diagnostics = text.examine()
-    show(diagnostics)
-    if scope is None:
-        stop_with_errors(text.name, diagnostics)
+    scope = scope_or_exit(text, text.name, warnings=True)
     # the folder of the run keeps a text that needs no other file
-    whole = expand(scope).encode() if scope.document.uses else text.data
+    whole = expanded(scope, text.name).encode() if scope.document.uses else text.data
     return HierarchyFile(text.name, whole, compile_hierarchy(build(scope)))
 
 

@@ -1,6 +1,7 @@
 """From a document and the files that it uses to one scope."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from operator import itemgetter
 
 from hierdsl.compose.edits import Editor
 from hierdsl.compose.forest import Forest, Maps, Twig
@@ -24,8 +25,7 @@ def compose(document: Document, used: Mapping[Span, tuple[str, Scope]]) -> tuple
         document: The file.
         used: The name and scope of each used file that could be read, by the keyword of its section.
     """
-    own = Scope(document)
-    host = Forest(own, None)
+    host = Forest(Scope(document), None)
     found: list[Diagnostic] = []
     parts: list[tuple[int, list[Twig]]] = [
         (document.tree.keyword.start if document.tree else 0, list(host.root.children))
@@ -44,7 +44,7 @@ def compose(document: Document, used: Mapping[Span, tuple[str, Scope]]) -> tuple
             )
             break
         parts.append((use.keyword.start, _take(document, host, use, Forest(scope, name), found)))
-    host.root.children = dict.fromkeys(twig for _, tops in sorted(parts, key=_start) for twig in tops)
+    host.root.children = dict.fromkeys(twig for _, tops in sorted(parts, key=itemgetter(0)) for twig in tops)
     if document.edit:
         keyword = Annotation(document.source, document.edit.keyword, "the edits")
         complete = document.tree_complete and len(used) == len(document.uses)
@@ -55,12 +55,11 @@ def compose(document: Document, used: Mapping[Span, tuple[str, Scope]]) -> tuple
         found += editor.diagnostics
     nodes, positions = _flatten(host, found)
     complete = len(used) == len(document.uses) and not any(d.is_error for d in found)
-    inherited = _inherited(host, positions)
-    return Scope(document, nodes, _levels(document, used, nodes, found), inherited, complete=complete), found
-
-
-def _start(part: tuple[int, list[Twig]]) -> int:
-    return part[0]
+    scope = Scope(document, nodes, _inherited(host, positions), complete=complete)
+    if scope.levels is None and len(document.uses) == 1 and used:
+        ((_, only),) = used.values()
+        scope.levels = _still_fitting(only.levels, scope, found)
+    return scope, found
 
 
 def _take(
@@ -137,28 +136,19 @@ def _inherited(host: Forest, positions: Mapping[Twig, int]) -> Inherited:
     return inherited
 
 
-def _levels(
-    document: Document,
-    used: Mapping[Span, tuple[str, Scope]],
-    nodes: Sequence[NodeDecl],
-    found: list[Diagnostic],
+def _still_fitting(
+    levels: tuple[LevelDecl, ...] | None, scope: Scope, found: list[Diagnostic]
 ) -> tuple[LevelDecl, ...] | None:
-    """The levels of the one used file, where this one names none and they fit still."""
-    if document.levels or len(document.uses) != 1 or not used:
+    """The levels of the one used file, as long as they fit the tree that is made of it."""
+    if levels is None:
         return None
-    ((_, scope),) = used.values()
-    if scope.levels is None:
-        return None
-    pinned = any("level" in read(node.attributes, NODE_ATTRIBUTES) for node in nodes if node.attributes)
-    depth = Scope(document, nodes).level_count  # what is ignored needs no level
-    if pinned or depth == len(scope.levels) or not nodes:
-        return scope.levels
-    place = Annotation(document.source, document.uses[0].file.span)
-    message = (
-        f"the {len(scope.levels)} levels of this file do not fit the tree of depth {depth} that is left of it"
-    )
+    pinned = any("level" in read(node.attributes, NODE_ATTRIBUTES) for node in scope.nodes if node.attributes)
+    depth = scope.level_count  # what is ignored needs no level
+    if pinned or depth == len(levels) or not scope.nodes:
+        return levels
+    place = Annotation(scope.document.source, scope.document.uses[0].file.span)
+    message = f"the {len(levels)} levels of this file do not fit the tree of depth {depth} that is left of it"
     notes = ("levels without a section have default names, and weight 1",)
-    found.append(
-        Diagnostic("W403", message, place, notes=notes, help=f"add a section 'levels' with {depth} names")
-    )
+    mend = f"add a section 'levels' with {depth} names"
+    found.append(Diagnostic("W403", message, place, notes=notes, help=mend))
     return None

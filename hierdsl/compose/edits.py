@@ -84,11 +84,7 @@ class Editor:
 
     def _drop(self, reference: Reference) -> None:
         twig = self._one(self.forest, reference)
-        if twig is None:
-            return
-        if twig is self.forest.root:
-            self._invalid(reference, "the whole file cannot be dropped", "remove the 'use' section instead")
-        else:
+        if twig is not None:
             self._leave(reference, [twig])
             self.forest.detach(twig)
 
@@ -96,11 +92,8 @@ class Editor:
         twig = self._one(self.forest, reference)
         if twig is None:
             return
-        if twig is self.forest.root:
-            self._invalid(reference, "the whole file cannot be collapsed", "collapse its top nodes instead")
-        elif not twig.children and twig in self._emptied:
-            del self._emptied[twig]
-            return  # it lost its children above, and now is a class on purpose
+        if twig in self._emptied and not twig.children:
+            del self._emptied[twig]  # it lost its children above, and now is a class on purpose
         elif not twig.children:
             self._no_effect(reference, f"'{twig.name.text}' is a class already")
         else:
@@ -116,7 +109,7 @@ class Editor:
             twig = self._one(self.forest, reference)
             if twig is None:
                 return
-            if twig in twigs or twig is self.forest.root:
+            if twig in twigs:
                 self._invalid(reference, f"'{twig.name.text}' cannot be merged with itself", "name it once")
                 return
             twigs.append(twig)
@@ -149,15 +142,16 @@ class Editor:
         twig = self._one(self.forest, edit.node)
         if twig is None:
             return
-        if twig is self.forest.root:
-            self._invalid(edit.node, "the file itself has no class to rename", 'write use "..." as NAME')
-        elif twig.name.text == edit.name.text:
+        if twig.name.text == edit.name.text:
             self._no_effect(edit.node, f"'{twig.name.text}' has that name already")
         else:
             self.forest.rename(twig, edit.name, self.source)
 
     def _one(self, forest: Forest, reference: Reference, *, whole: bool = False) -> Twig | None:
-        """The node of a reference; None where there is none or more than one, which is reported."""
+        """The node of a reference; None where there is none or more than one, which is reported.
+
+        The root, which stands for a used file as a whole, is a node only where that is asked for.
+        """
         found = forest.find(reference)
         if not whole:
             found = [twig for twig in found if twig is not forest.root]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, model_validator
 
-from hierdsl.scope import quote
+from hierdsl.scope import MAX_ID, quote
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 ROOT = -1
 """The parent of a top node: the universal class, which is not written and is no class."""
 
-MAX_ID = 0xFFFF
 MAX_COLOR = 0xFFFFFF
 RawValue = Annotated[int, Field(ge=0, le=MAX_COLOR)]
 Byte = Annotated[int, Field(ge=0, le=255)]

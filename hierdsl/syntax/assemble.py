@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from lark import Token
@@ -48,6 +49,11 @@ class Parts:
     broken_heads: set[int] = field(default_factory=set)
     """Starts of the keywords of sections whose first line could not be read to its end."""
 
+    def lose(self, *, of_tree: bool = True) -> None:
+        """Note that a line or more could not be placed, and whether it may have been one of the tree."""
+        self.complete = False
+        self.flat_only &= not of_tree
+
 
 def assemble(parts: Parts, sections: list[Section]) -> Document:
     """The document of a file's sections; reports what their order and indentation has wrong."""
@@ -62,7 +68,7 @@ def assemble(parts: Parts, sections: list[Section]) -> Document:
             if use := _use(parts, section):
                 uses.append(use)
         elif section.kind in first:
-            parts.complete = parts.flat_only = False
+            parts.lose()
             parts.diagnostics.append(_duplicate(parts.source, first[section.kind], section))
         else:
             first[section.kind] = section
@@ -122,7 +128,7 @@ def _use(parts: Parts, section: Section) -> UseDecl | None:
         return UseDecl(
             section.keyword, raw(file), ident(name[1]) if name else None, tuple(_flat(parts, section))
         )
-    parts.complete = parts.flat_only = False
+    parts.lose()
     end = span(section.head[-1]).end if section.head else section.keyword.end
     place = Annotation(parts.source, Span(section.keyword.start, end))
     parts.diagnostics.append(Diagnostic("H103", missing[0], place, help=missing[1]))
@@ -140,23 +146,18 @@ def _check_indentation(parts: Parts, sections: list[Section]) -> None:
     if not (_TAB.search(text) and _SPACE.search(text)):
         return
     lines = [line for section in sections for line in section.lines]
-    lines = sorted([*lines, *(line for dropped in parts.dropped.values() for line in dropped)], key=_start)
+    lines = sorted(
+        [*lines, *(line for dropped in parts.dropped.values() for line in dropped)], key=attrgetter("at")
+    )
     found = mixed_indentation(parts.source, (Span(line.at - len(line.indent), line.at) for line in lines))
     if found:
-        parts.mixed, parts.complete, parts.flat_only = (
-            True,
-            False,
-            False,
-        )  # what is whose child is a guess then
+        parts.mixed = True
+        parts.lose()  # what is whose child is a guess then
         parts.diagnostics.append(found)
 
 
 def _reindent(source: Source, line: Line, indent: str) -> Edit:
     return Edit(source, Span(line.at - len(line.indent), line.at), indent)
-
-
-def _start(line: Line) -> int:
-    return line.at
 
 
 def _content(source: Source, at: int) -> Span:
@@ -198,9 +199,9 @@ def _nodes(parts: Parts, section: Section) -> tuple[NodeDecl, ...]:
             )
             for line in dropped
         ]
-        lines = sorted([*lines, *nameless], key=_start)
+        lines = sorted([*lines, *nameless], key=attrgetter("at"))
     if len(lines) > MAX_NODES:
-        parts.complete = parts.flat_only = False
+        parts.lose()
         message = f"the tree has {len(lines):,} nodes, more than {MAX_NODES:,}"
         place = Annotation(
             parts.source, _content(parts.source, lines[MAX_NODES].at), "the first one too many"
@@ -218,7 +219,7 @@ def _nodes(parts: Parts, section: Section) -> tuple[NodeDecl, ...]:
     if parts.mixed:  # the widths are guesses then, and the mix is reported already
         found = [d for d in found if d.code != "H106"]
     if found:
-        parts.complete = parts.flat_only = False
+        parts.lose()
         parts.diagnostics += found
     return tuple(_with_parents(parts.source, lines, parents))
 

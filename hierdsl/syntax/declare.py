@@ -186,9 +186,9 @@ class Declare(Transformer[Token, Any]):
         return ChannelsDecl(span(children[0]).to(span(children[-1])), name)
 
     def graft(self, children: list[Any]) -> GraftDecl:
-        _, node, *rest = children
+        keyword, node, *rest = children
         under = rest[1] if rest else None
-        return GraftDecl(node, under, node.span.to((under or node).span))
+        return GraftDecl(node, under, span(keyword).to((under or node).span))
 
     def drop(self, children: list[Any]) -> DropDecl:
         return DropDecl(tuple(children[1:]), span(children[0]).to(children[-1].span))

@@ -89,35 +89,33 @@ def _recover(parts: Parts, parser: InteractiveParser, line: Token | None, depth:
     """Report the mistake at offset `at` of the parser's text and put the parser back; where to read on."""
     from hierdsl.syntax.mistakes import Failure, explain, unknown_section  # noqa: PLC0415 - a right file needs none
 
-    parts.complete = False
     text = parts.source.text
     states, values = parser.parser_state.state_stack, parser.parser_state.value_stack
     at -= 1  # from here on an offset into the source
     if line is None:
-        parts.flat_only = False
+        parts.lose()
         parts.diagnostics.append(_stray(parts.source, at))
         return _next_section(text, at)
     start = span(line).end
     if values[-1] is line and line.type == "_TOP":
         # no section starts here: skip this line and the indented lines that belong to it
         is_first = len(values) == 1
-        parts.flat_only = False
+        parts.lose()
         parts.diagnostics.append(
             unknown_section(parts.source, start, _line_end(text, start), is_first=is_first)
         )
         # a list of classes without any section is one mistake, however long it is
         resume = _next_section(text, at, _LIKELY_SECTION if is_first else _SECTION_START)
     else:
-        before = (
-            values if line.type == "_TOP" else values[: depth - 1]
-        )  # not `labels` in a line of the header
+        # in a line of a body only what is before it: `labels` can stand in a line of the header
+        before = values if line.type == "_TOP" else values[: depth - 1]
         keyword = next(v for v in reversed(before) if isinstance(v, Token) and v.type in _KEYWORDS)
         failure = Failure(
             parts.source, start, _line_end(text, start), at, str(keyword), frozenset(parser.accepts())
         )
         parts.diagnostics.append(explain(failure))
         resume = _line_end(text, at) + 1
-        parts.flat_only &= keyword.type in ("LABELS", "MIRROR", "HIERARCHY")
+        parts.lose(of_tree=keyword.type not in ("LABELS", "MIRROR", "HIERARCHY"))
         if line.type == "_TOP":
             parts.broken_heads.add(span(keyword).start)
             return resume  # the section has started: only the rest of its first line is lost

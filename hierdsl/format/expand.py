@@ -99,7 +99,7 @@ def _tree(scope: Scope, pieces: list[_Piece]) -> Iterator[str]:
     of_node = {node: _ids(group) for node, group in groupby(pieces, key=_node)}
     for position, node in enumerate(scope.nodes):
         ids = f" = {of_node[position]}" if position in of_node else ""
-        yield f"{' ' * node.depth}{words.name(node.name.text)}{ids} {words.attributes(node.attributes)}"
+        yield f"{' ' * node.depth}{words.node_name(node.name)}{ids} {words.attributes(node.attributes)}"
 
 
 def _entries(scope: Scope, label_map: MapScope, skip: int) -> Iterator[str]:

@@ -91,7 +91,7 @@ def _tree(tree: TreeDecl, source: Source) -> Iterator[Row]:
         yield Row(
             name.span.start,
             depth,
-            words.name(name.text),
+            words.node_name(name),
             " = " if ids else "",
             words.ids(ids, source) if ids else "",
             words.attributes(attributes, source) if attributes else "",

@@ -39,6 +39,11 @@ def name(text: str) -> str:
     return text if is_bare(text) else string(text)
 
 
+def node_name(ident: Ident) -> str:
+    """The name of a node; a class called ignore keeps its quotes, without which it is a mistake (W203)."""
+    return string(ident.text) if ident.quoted and ident.text == "ignore" else name(ident.text)
+
+
 def word(ident: Ident, source: Source) -> str:
     """A name that cannot stand in quotes.
 

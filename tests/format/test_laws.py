@@ -117,6 +117,7 @@ def test_what_is_declared_stays(text):
 
 @settings(max_examples=300)
 @given(files)
+@example('tree\n "ignore" = 4 ')  # without quotes it is W203
 def test_the_meaning_stays(text):
     result = formatted(text)
     if result is None:

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hierdsl import weighting
     from hierdsl.compiler import CompiledHierarchy, compile_hierarchy
     from hierdsl.diagnostics import Diagnostic, HierError
     from hierdsl.format import format_text
@@ -44,6 +45,7 @@ __all__ = [
     "hierarchical_cross_entropy",
     "load",
     "to_dot",
+    "weighting",
 ]
 
 
@@ -52,6 +54,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version  # noqa: PLC0415 - 20 ms that few ask for
 
         return version("hierdsl")
+    if name == "weighting":  # a module with names of its own
+        return import_module("hierdsl.weighting")
     if name not in _HOME:
         raise AttributeError(f"module 'hierdsl' has no attribute {name!r}")
     value = getattr(import_module(_HOME[name]), name)

@@ -13,6 +13,7 @@ from torch import Tensor
 from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy
 from hierdsl.loss.marginal import group_logsumexp, in_float32
 from hierdsl.loss.tables import LossTables, tables_on
+from hierdsl.weighting import Weighting
 
 Reduction = Literal["mean", "sum", "none"]
 
@@ -23,6 +24,7 @@ def hierarchical_cross_entropy(
     compiled: CompiledHierarchy,
     *,
     level_weights: Tensor | Sequence[float] | None = None,
+    weighting: Weighting | Tensor | None = None,
     weight: Tensor | Sequence[float] | None = None,
     ignore_index: int = IGNORE_INDEX,
     reduction: Reduction = "mean",
@@ -41,6 +43,9 @@ def hierarchical_cross_entropy(
         target: Node indices, shape (N, *S), an integer type, in [0, V) or `ignore_index`.
         compiled: The hierarchy.
         level_weights: One finite factor a level, coarse to fine, (D,); None for those of the hierarchy.
+        weighting: One finite factor for each node of each cut, (D, V), instead of the level weights: what a pixel
+            adds at level l is multiplied by `factors[l, u]`, u the node of the cut that its target is or lies
+            under. None for the level weights.
         weight: One factor a leaf, (C,), 0 or more; None for those of the hierarchy. A pixel counts by the
             weight of its target, an inner node by the mean of its leaves'.
         ignore_index: The target value of pixels that count nowhere.
@@ -66,16 +71,14 @@ def hierarchical_cross_entropy(
     Source:
         Muller & Smith, VISAPP 2020, DOI 10.5220/0008946002600267, section 3.
     """
-    losses = hierarchical_level_losses(
-        logits,
-        target,
-        compiled,
-        weight=weight,
-        ignore_index=ignore_index,
-        reduction=reduction,
-        label_smoothing=label_smoothing,
-    )
-    factors = as_level_weights(level_weights, tables_on(compiled, logits.device)).to(losses)
+    tables = tables_on(compiled, logits.device)
+    options = (weight, ignore_index, reduction, label_smoothing)
+    if weighting is not None:
+        if level_weights is not None:
+            raise ValueError("level_weights and weighting exclude each other: give one of them")
+        return _level_losses(logits, target, tables, as_factors(weighting, tables), *options).sum(0)
+    losses = _level_losses(logits, target, tables, None, *options)
+    factors = as_level_weights(level_weights, tables).to(losses)
     return factors @ losses if losses.ndim == 1 else torch.tensordot(factors, losses, dims=1)
 
 
@@ -107,6 +110,20 @@ def hierarchical_level_losses(
         ValueError: As `hierarchical_cross_entropy`.
     """
     tables = tables_on(compiled, logits.device)
+    return _level_losses(logits, target, tables, None, weight, ignore_index, reduction, label_smoothing)
+
+
+def _level_losses(
+    logits: Tensor,
+    target: Tensor,
+    tables: LossTables,
+    factors: Tensor | None,
+    weight: Tensor | Sequence[float] | None,
+    ignore_index: int,
+    reduction: Reduction,
+    label_smoothing: float,
+) -> Tensor:
+    """The loss of every level, at the factors (D, V) of its nodes if there are any."""
     _check(logits, target, tables, ignore_index, reduction, label_smoothing)
     leaf_weights = _as_leaf_weights(weight, tables, logits)
     target = target.long()
@@ -118,7 +135,16 @@ def hierarchical_level_losses(
         pixel_weights = _node_weights(tables, leaf_weights)[node].to(log_probs)
     losses = [
         _level_loss(
-            log_probs, node, valid, tables, level, leaf_weights, pixel_weights, reduction, label_smoothing
+            log_probs,
+            node,
+            valid,
+            tables,
+            level,
+            None if factors is None else factors[level, tables.group_nodes[level]].to(log_probs),
+            leaf_weights,
+            pixel_weights,
+            reduction,
+            label_smoothing,
         )
         for level in range(tables.num_levels)
     ]
@@ -141,12 +167,31 @@ def as_level_weights(level_weights: Tensor | Sequence[float] | None, tables: Los
     return factors
 
 
+def as_factors(weighting: Weighting | Tensor, tables: LossTables) -> Tensor:
+    """The factors of a weighting as a tensor of shape (D, V).
+
+    Raises:
+        ValueError: They are of another shape.
+    """
+    if isinstance(weighting, Weighting):
+        factors = torch.tensor(weighting.factors, device=tables.group.device)
+    else:
+        factors = weighting.to(tables.group.device)
+    if factors.shape != tables.group.shape:
+        raise ValueError(
+            f"weighting has factors of shape {tuple(factors.shape)}; "
+            f"the hierarchy has {tables.num_levels} levels and {tables.num_nodes} nodes"
+        )
+    return factors
+
+
 def _level_loss(
     leaf_log_probs: Tensor,
     node: Tensor,
     valid: Tensor,
     tables: LossTables,
     level: int,
+    group_factors: Tensor | None,
     leaf_weights: Tensor | None,
     pixel_weights: Tensor | None,
     reduction: Reduction,
@@ -163,8 +208,12 @@ def _level_loss(
     loss = -log_probs.gather(1, group.unsqueeze(1)).squeeze(1)
     if pixel_weights is not None:
         loss = loss * pixel_weights
+    if group_factors is not None:
+        loss = loss * group_factors[group]
     if label_smoothing > 0:
         group_weights = None if leaf_weights is None else _group_weights(tables, level, leaf_weights)
+        if group_factors is not None:
+            group_weights = group_factors if group_weights is None else group_weights * group_factors
         loss = (1 - label_smoothing) * loss + label_smoothing * _even(log_probs, group_weights)
     # `where` and not a product: 0 * inf is not 0, and an ignored pixel must have no gradient at all
     loss = torch.where(counts, loss, 0.0)

@@ -8,22 +8,26 @@ from torch import Tensor, nn
 from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy
 from hierdsl.loss.functional import (
     Reduction,
+    as_factors,
     as_level_weights,
     hierarchical_cross_entropy,
     hierarchical_level_losses,
 )
 from hierdsl.loss.tables import tables_on
+from hierdsl.weighting import Weighting
 
 
 class HierarchicalCrossEntropyLoss(nn.Module):
     """`hierarchical_cross_entropy` with its options held, to put in place of `torch.nn.CrossEntropyLoss`.
 
     The level weights are a buffer that does not go into the state dict; assign `level_weights` to change
-    them while training (a schedule from coarse to fine, say).
+    them while training (a schedule from coarse to fine, say). So are the factors of a weighting, (D, V), which are
+    a tensor here: copy others into it to change them.
 
     Args:
         compiled: The hierarchy.
         level_weights: As for `hierarchical_cross_entropy`, and so are the others.
+        weighting: See there.
         weight: See there.
         ignore_index: See there.
         reduction: See there.
@@ -40,6 +44,7 @@ class HierarchicalCrossEntropyLoss(nn.Module):
     """
 
     level_weights: Tensor
+    weighting: Tensor | None
     weight: Tensor | None
 
     def __init__(
@@ -47,6 +52,7 @@ class HierarchicalCrossEntropyLoss(nn.Module):
         compiled: CompiledHierarchy,
         *,
         level_weights: Tensor | Sequence[float] | None = None,
+        weighting: Weighting | Tensor | None = None,
         weight: Tensor | Sequence[float] | None = None,
         ignore_index: int = IGNORE_INDEX,
         reduction: Reduction = "mean",
@@ -58,8 +64,12 @@ class HierarchicalCrossEntropyLoss(nn.Module):
         self.reduction: Reduction = reduction
         self.label_smoothing = label_smoothing
         tables = tables_on(compiled, torch.device("cpu"))
+        if weighting is not None and level_weights is not None:
+            raise ValueError("level_weights and weighting exclude each other: give one of them")
         factors = as_level_weights(level_weights, tables).detach().clone()
         self.register_buffer("level_weights", factors, persistent=False)
+        of_nodes = None if weighting is None else as_factors(weighting, tables).detach().clone()
+        self.register_buffer("weighting", of_nodes, persistent=False)
         held = None if weight is None else torch.as_tensor(weight).detach().clone()
         self.register_buffer("weight", held, persistent=False)
 
@@ -69,7 +79,8 @@ class HierarchicalCrossEntropyLoss(nn.Module):
             logits,
             target,
             self.compiled,
-            level_weights=self.level_weights,
+            level_weights=self.level_weights if self.weighting is None else None,
+            weighting=self.weighting,
             weight=self.weight,
             ignore_index=self.ignore_index,
             reduction=self.reduction,

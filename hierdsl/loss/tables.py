@@ -16,6 +16,7 @@ class LossTables:
 
     Attributes:
         group: Level maps, (D, V) int64, -1 for an inner node above the cut.
+        group_nodes: For each level the node index of each of its groups, int64.
         num_groups: Groups of each level.
         group_sizes: Leaves of each group of each level, float64.
         one_each: For each level whether group g is leaf g, and nothing else.
@@ -25,6 +26,7 @@ class LossTables:
     """
 
     group: Tensor
+    group_nodes: tuple[Tensor, ...]
     num_groups: tuple[int, ...]
     group_sizes: tuple[Tensor, ...]
     one_each: tuple[bool, ...]
@@ -54,6 +56,7 @@ def tables_on(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
     leaves = compiled.group[:, : compiled.num_leaves]
     return LossTables(
         group=torch.tensor(compiled.group, device=device),
+        group_nodes=tuple(torch.tensor(nodes, device=device) for nodes in compiled.group_nodes),
         num_groups=tuple(compiled.num_groups.tolist()),
         group_sizes=tuple(torch.tensor(np.bincount(level), device=device).double() for level in leaves),
         one_each=tuple(np.array_equal(level, np.arange(compiled.num_leaves)) for level in leaves),

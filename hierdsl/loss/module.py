@@ -6,13 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy
-from hierdsl.loss.functional import (
-    Reduction,
-    as_factors,
-    as_level_weights,
-    hierarchical_cross_entropy,
-    hierarchical_level_losses,
-)
+from hierdsl.loss.functional import hierarchical_cross_entropy, hierarchical_level_losses
+from hierdsl.loss.options import Engine, Options, Reduction, Smoothing, as_factors, as_level_weights
 from hierdsl.loss.tables import tables_on
 from hierdsl.weighting import Weighting
 
@@ -32,6 +27,9 @@ class HierarchicalCrossEntropyLoss(nn.Module):
         ignore_index: See there.
         reduction: See there.
         label_smoothing: See there.
+        smoothing: See there.
+        focal_gamma: See there.
+        engine: See there.
 
     Raises:
         ValueError: As `hierarchical_cross_entropy`.
@@ -57,12 +55,19 @@ class HierarchicalCrossEntropyLoss(nn.Module):
         ignore_index: int = IGNORE_INDEX,
         reduction: Reduction = "mean",
         label_smoothing: float = 0.0,
+        smoothing: Smoothing = "uniform",
+        focal_gamma: float = 0.0,
+        engine: Engine = "auto",
     ) -> None:
         super().__init__()
+        Options(ignore_index, reduction, label_smoothing, smoothing, focal_gamma)  # refuses what does not fit
         self.compiled = compiled
         self.ignore_index = ignore_index
         self.reduction: Reduction = reduction
         self.label_smoothing = label_smoothing
+        self.smoothing: Smoothing = smoothing
+        self.focal_gamma = focal_gamma
+        self.engine: Engine = engine
         tables = tables_on(compiled, torch.device("cpu"))
         if weighting is not None and level_weights is not None:
             raise ValueError("level_weights and weighting exclude each other: give one of them")
@@ -85,6 +90,9 @@ class HierarchicalCrossEntropyLoss(nn.Module):
             ignore_index=self.ignore_index,
             reduction=self.reduction,
             label_smoothing=self.label_smoothing,
+            smoothing=self.smoothing,
+            focal_gamma=self.focal_gamma,
+            engine=self.engine,
         )
 
     def level_losses(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -97,6 +105,8 @@ class HierarchicalCrossEntropyLoss(nn.Module):
             ignore_index=self.ignore_index,
             reduction=self.reduction,
             label_smoothing=self.label_smoothing,
+            smoothing=self.smoothing,
+            focal_gamma=self.focal_gamma,
         )
 
     def extra_repr(self) -> str:

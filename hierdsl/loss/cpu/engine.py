@@ -1,0 +1,210 @@
+"""The loss on the CPU: which loop goes over which layout, in chunks over the threads of torch.
+
+The result does not depend on the number of threads: the chunks depend on the sizes alone, and are summed in order.
+"""
+
+import itertools
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hierdsl.loss.cpu.columns import columns
+from hierdsl.loss.cpu.rows import rows
+from hierdsl.loss.cpu.structures import Terms
+from hierdsl.loss.cpu.terms import count, terms
+from hierdsl.loss.options import no_node
+from hierdsl.loss.shape import Shape
+
+_TILE = 1 << 15  # values of one tile: with their exponentials they stay in the second cache
+_CHUNK = 1 << 17  # values of one chunk at least: well above what it costs to hand one to a thread
+_MOST_CHUNKS = 64
+_SLAB = 1 << 20  # values that are converted at a time, where the loops cannot read the logits as they are
+
+
+def fused(
+    logits: Tensor,
+    target: Tensor,
+    shape: list[Tensor],
+    factors: Tensor,
+    weights: Tensor,
+    ignore_index: int,
+    reduction: str,
+    label_smoothing: float,
+    siblings: bool,
+    focal_gamma: float,
+    gradient: bool,
+    levels: bool,
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """The loss, the level losses (D,) and the gradient, in one pass.
+
+    Args:
+        logits: (N, C, *S), of any floating type and layout.
+        target: Node indices, (N, *S), an integer type.
+        shape: The fields of `Shape`.
+        factors: Of -log p of each node in each cut, (D, V) float64.
+        weights: Of each node, (V,) float64.
+        ignore_index: Target of pixels that count nowhere.
+        reduction: mean, sum or none.
+        label_smoothing: Share of the target that is spread.
+        siblings: Whether over the siblings of each node of the path, else over all groups of a level.
+        focal_gamma: Exponent of the focal modulation.
+        gradient: Whether to make one, of the loss or, for none, of the summed losses.
+        levels: Whether to make the level losses; zeros else.
+
+    Raises:
+        ValueError: A target is neither a node nor `ignore_index`.
+    """
+    real = torch.float64 if logits.dtype == torch.float64 else torch.float32
+    tree = Shape(*[table.numpy() for table in shape])
+    counts = _counts(target, ignore_index, len(tree.up))
+    found = terms(
+        tree,
+        counts,
+        factors.numpy(),
+        weights.numpy(),
+        reduction == "mean",
+        label_smoothing,
+        siblings,
+        focal_gamma,
+    )
+    made = Terms(*[x if isinstance(x, float) else x.astype(_NUMPY[real], copy=False) for x in found])
+    slope = torch.empty_like(logits) if gradient else None
+    losses = torch.empty(target.shape, dtype=real) if reduction == "none" else None
+    run = _Run(tree, made, ignore_index, levels)
+    if logits.numel() == 0:
+        sums = np.zeros(1 + len(tree.groups))
+        if losses is not None:
+            losses.zero_()
+    elif logits.dtype == real and logits.is_contiguous() and logits.ndim > 2:
+        sums = run.columns(logits, target, slope, losses)
+    elif logits.dtype == real and run.takes_rows and (by_row := _rows_of(logits)) is not None:
+        sums = run.rows(by_row, target, None if slope is None else _rows_of(slope), losses)
+    else:
+        sums = run.slabs(logits, target, slope, losses)
+    level_losses = torch.from_numpy(sums[1:]).to(real)
+    loss = torch.tensor(sums[0], dtype=real) if losses is None else losses
+    return loss, level_losses, slope
+
+
+_NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
+
+
+def _counts(target: Tensor, ignore_index: int, nodes: int) -> NDArray[np.int64]:
+    flat = target.detach().reshape(-1).numpy()
+    counts = np.zeros(nodes, dtype=np.int64)
+    wrong = count(flat, ignore_index, counts)
+    if wrong:
+        values = np.unique(flat[(flat != ignore_index) & ((flat < 0) | (flat >= nodes))])[:5].tolist()
+        raise ValueError(no_node(wrong, nodes, ignore_index, values))
+    return counts
+
+
+def _rows_of(tensor: Tensor) -> Tensor | None:
+    """A view with one row a pixel, (M, C), where the channels lie side by side."""
+    moved = tensor.movedim(1, -1)
+    return moved.reshape(-1, tensor.shape[1]) if moved.is_contiguous() else None
+
+
+class _Run:
+    """The loops of one call."""
+
+    def __init__(self, shape: Shape, made: Terms, ignore_index: int, levels: bool) -> None:
+        self.shape, self.terms, self.ignore_index, self.levels = shape, made, ignore_index, levels
+        smooth = made.even.size > 1 or made.sibling.size > 1
+        self.takes_rows = not smooth and len(shape.span) == len(shape.children) - 1
+
+    def columns(
+        self, logits: Tensor, target: Tensor, gradient: Tensor | None, losses: Tensor | None
+    ) -> NDArray[np.float64]:
+        """Channels as runs of pixels: logits (N, C, *S), contiguous."""
+        images, leaves = logits.shape[:2]
+        z = logits.detach().reshape(images, leaves, -1).numpy()
+        y = target.reshape(images, -1).numpy()
+        g = np.empty((1, 0, 0), z.dtype) if gradient is None else gradient.reshape(z.shape).numpy()
+        each = np.empty((0, 0), z.dtype) if losses is None else losses.reshape(y.shape).numpy()
+        size = max(16, min(1024, _TILE // leaves // 16 * 16))
+        tiles = images * -(-z.shape[2] // size)
+
+        def work(first: int, last: int, sums: NDArray[np.float64]) -> None:
+            columns(
+                z, y, self.ignore_index, self.shape, self.terms, first, last, size, g, each, sums, self.levels
+            )
+
+        return _in_chunks(work, tiles, z.size, len(self.shape.groups))
+
+    def rows(
+        self, logits: Tensor, target: Tensor, gradient: Tensor | None, losses: Tensor | None
+    ) -> NDArray[np.float64]:
+        """A row a pixel: logits (M, C), contiguous."""
+        z, y = logits.detach().numpy(), target.reshape(-1).numpy()
+        g = np.empty((1, 0), z.dtype) if gradient is None else gradient.numpy()
+        each = np.empty(0, z.dtype) if losses is None else losses.reshape(-1).numpy()
+
+        def work(first: int, last: int, sums: NDArray[np.float64]) -> None:
+            rows(z, y, self.ignore_index, self.shape, self.terms, first, last, g, each, sums, self.levels)
+
+        return _in_chunks(work, len(z), z.size, len(self.shape.groups))
+
+    def slabs(
+        self, logits: Tensor, target: Tensor, gradient: Tensor | None, losses: Tensor | None
+    ) -> NDArray[np.float64]:
+        """Any type and layout: so many pixels at a time are copied into a layout and type that the loops read."""
+        real = torch.float64 if logits.dtype == torch.float64 else torch.float32
+        z, y = logits.detach(), target
+        if z.ndim == 2:  # the rows are the pixels
+            z, y = z.T.unsqueeze(0), y.unsqueeze(0)
+            gradient = None if gradient is None else gradient.T.unsqueeze(0)
+            losses = None if losses is None else losses.unsqueeze(0)
+        total = np.zeros(1 + len(self.shape.groups))
+        per_row = max(1, z[0, :, 0].numel())
+        step = max(1, _SLAB // per_row)
+        for n, at in itertools.product(range(len(z)), range(0, z.shape[2], step)):
+            part = (slice(n, n + 1), slice(None), slice(at, at + step))
+            values = z[part].to(real, memory_format=torch.contiguous_format).contiguous()
+            slope = None if gradient is None else torch.empty_like(values)
+            each = None if losses is None else torch.empty(values.shape[:1] + values.shape[2:], dtype=real)
+            total += self.columns(values, y[n : n + 1, at : at + step].contiguous(), slope, each)
+            if gradient is not None and slope is not None:
+                gradient[part] = slope.to(gradient.dtype)
+            if losses is not None and each is not None:
+                losses[n : n + 1, at : at + step] = each
+        return total
+
+
+def _in_chunks(
+    work: Callable[[int, int, NDArray[np.float64]], None], items: int, values: int, levels: int
+) -> NDArray[np.float64]:
+    """Do `work(first, last, sums)` for all items, in chunks over the threads; the summed sums."""
+    chunks = max(1, min(_MOST_CHUNKS, items, values // _CHUNK))
+    sums = np.empty((chunks, 1 + levels))
+    numbers = itertools.count()
+
+    def worker() -> None:
+        while (number := next(numbers)) < chunks:
+            work(items * number // chunks, items * (number + 1) // chunks, sums[number])
+
+    threads = min(torch.get_num_threads(), chunks)
+    others = [_pool().submit(worker) for _ in range(threads - 1)]
+    try:
+        worker()
+    finally:
+        for other in others:
+            other.result()
+    total: NDArray[np.float64] = sums.sum(axis=0)
+    return total
+
+
+@lru_cache(maxsize=1)
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1), thread_name_prefix="hierdsl")
+
+
+# the threads of a process are not in its forked child
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)

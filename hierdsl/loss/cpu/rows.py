@@ -1,0 +1,179 @@
+"""The loss over pixels whose channels lie side by side in memory: logits (M, C), one row a pixel.
+
+The leaves below a node are a run of channels, so that a path from the root to the target cuts a row into pieces, two a
+step: a sum over a node is that of the next one plus two pieces, and within a piece the gradient is e_c times one number.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from hierdsl.loss.cpu.arithmetic import exp, log
+from hierdsl.loss.cpu.columns import FAST, TINY
+from hierdsl.loss.cpu.exact import exact_pixel, focal
+from hierdsl.loss.cpu.structures import Terms
+from hierdsl.loss.shape import Shape
+
+_LANES = 32
+_SUM = FAST | {"fastmath": {"contract", "nsz", "reassoc"}}  # in any order, so that vectors can be used
+
+
+@njit(**FAST)
+def rows(
+    logits: Any,
+    target: Any,
+    ignore_index: int,
+    shape: Shape,
+    terms: Terms,
+    first: int,
+    last: int,
+    gradient: Any,
+    losses: Any,
+    sums: Any,
+    levels: bool,
+) -> None:
+    """Work through the rows from `first` to before `last`; no smoothing.
+
+    Args:
+        logits: (M, C), float32 or float64.
+        target: (M,), checked already.
+        ignore_index: Of the pixels that count nowhere.
+        shape: Of the tree; the leaves below each inner node are a run of channels.
+        terms: Coefficients, of the logits' type.
+        first: Row.
+        last: Row.
+        gradient: (M, C), to write; empty for none.
+        losses: (M,), to write; empty for none.
+        sums: The loss and the level losses of these rows, (1 + D,) float64, to write.
+        levels: Whether the latter are wanted.
+    """
+    real, leaves, inner = logits.dtype.type, logits.shape[1], shape.children.size - 1
+    steps = shape.path.shape[1]
+    e, z64, lanes = np.empty(leaves, logits.dtype), np.empty(leaves), np.empty(_LANES, logits.dtype)
+    sums_of, nll = np.empty(steps, logits.dtype), np.empty(steps + 1, logits.dtype)
+    sums[:] = 0
+    for m in range(first, last):
+        z, g = logits[m], gradient[m if gradient.size else 0]
+        if np.int64(target[m]) == ignore_index:
+            g[:] = 0
+            if losses.size:
+                losses[m] = 0
+            continue
+        y = np.uint32(target[m])
+        peak = _largest(z, lanes)
+        whole = _exponentials(z, peak, e, lanes)
+        depth = 0
+        while depth < steps and shape.path[y, depth] < inner:
+            depth += 1
+        below = real(0)
+        start, end = y, y  # what is summed already: nothing
+        if y < leaves:
+            below, end = e[y], y + 1
+        else:
+            start = end = shape.span[y - leaves, 0]
+        for step in range(depth - 1, -1, -1):
+            i = shape.path[y, step]
+            below += _sum(e[shape.span[i, 0] : start]) + _sum(e[end : shape.span[i, 1]])
+            start, end = shape.span[i, 0], shape.span[i, 1]
+            sums_of[step] = below
+        if not whole < np.inf or (depth and sums_of[depth - 1] < TINY):
+            z64[:] = z
+            loss = exact_pixel(z64, y, shape, terms, sums[1:], g.size > 0)
+            if g.size:
+                g[:] = z64
+        else:
+            log_whole = log(whole)
+            loss, factors, own = real(0), terms.whole[y], terms.target[y, steps]
+            nll[steps] = log_whole - (z[y] - peak) if y < leaves else real(0)
+            if terms.focus > 0:
+                modulation, slope = focal(nll[steps], terms.focus)
+                loss += own * nll[steps] * real(modulation)
+                own *= real(slope)
+                factors = own
+            else:
+                loss += own * nll[steps]
+            for step in range(depth):
+                part = terms.target[y, step]
+                nll[step] = log(whole / sums_of[step])
+                if terms.focus > 0:
+                    modulation, slope = focal(nll[step], terms.focus)
+                    loss += part * nll[step] * real(modulation)
+                    part *= real(slope)
+                    factors += part
+                else:
+                    loss += part * nll[step]
+                sums_of[step] = part / sums_of[step]
+            if g.size:
+                _gradient(g, e, shape, y, factors / whole, sums_of, depth)
+                if y < leaves:
+                    g[y] -= own
+            if levels:
+                _level_losses(shape, terms, y, nll, sums[1:])
+        sums[0] += loss
+        if losses.size:
+            losses[m] = loss
+
+
+@njit(**FAST)
+def _largest(z: Any, lanes: Any) -> Any:
+    """The largest number of a row, lane by lane."""
+    even = z.size // _LANES * _LANES
+    lanes[:] = z[0]
+    for at in range(0, even, _LANES):
+        for j in range(_LANES):
+            lanes[j] = z[at + j] if z[at + j] > lanes[j] else lanes[j]
+    peak = z[0]
+    for j in range(_LANES):
+        peak = lanes[j] if lanes[j] > peak else peak
+    for c in range(even, z.size):
+        peak = z[c] if z[c] > peak else peak
+    return peak
+
+
+@njit(**FAST)
+def _exponentials(z: Any, peak: Any, e: Any, lanes: Any) -> Any:
+    """Write e**(z - peak) and give their sum."""
+    for c in range(z.size):
+        e[c] = exp(z[c] - peak)
+    return _sum(e)
+
+
+@njit(**_SUM)
+def _sum(values: Any) -> Any:
+    total = values.dtype.type(0)
+    for c in range(values.size):
+        total += values[c]
+    return total
+
+
+@njit(**FAST)
+def _gradient(g: Any, e: Any, shape: Shape, y: int, base: Any, parts: Any, depth: int) -> None:
+    """e_c times the base, less the parts of the nodes that are above c and on the way to the target."""
+    start, end = np.uint32(0), np.uint32(g.size)
+    for step in range(depth):
+        i = shape.path[y, step]
+        _scaled(g, e, start, shape.span[i, 0], base)
+        _scaled(g, e, shape.span[i, 1], end, base)
+        start, end = shape.span[i, 0], shape.span[i, 1]
+        base -= parts[step]
+    _scaled(g, e, start, end, base)
+
+
+@njit(**FAST)
+def _scaled(g: Any, e: Any, start: int, end: int, factor: Any) -> None:
+    to, of = g[start:end], e[start:end]
+    for c in range(to.size):
+        to[c] = of[c] * factor
+
+
+@njit(**FAST)
+def _level_losses(shape: Shape, terms: Terms, y: int, nll: Any, sums: Any) -> None:
+    leaves, steps = shape.up.size - (shape.children.size - 1), shape.path.shape[1]
+    step, before = -1, -1
+    for level in range(shape.rank[y] + 1):
+        u = shape.node[y, level]
+        if u != before:
+            step = step + 1 if u >= leaves else steps
+        sums[level] += terms.level[y, level] * nll[step]
+        before = u

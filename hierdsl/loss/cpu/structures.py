@@ -1,0 +1,30 @@
+"""The factors of one call, as the compiled loops read them."""
+
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+
+class Terms(NamedTuple):
+    """The factor that -log p of each node has in the loss, for each target. Floating point.
+
+    Attributes:
+        target: Factors of the inner nodes of `Shape.path` and, last, of the target itself where it is a leaf,
+            (V + 1, K + 1).
+        whole: The sum of these, (V + 1,).
+        level: Weight of each target in each level's own loss, (V + 1, D).
+        even: Factor that every node v has for a target whose finest level is l, whatever it is, (V, D); (1, 1) for none.
+        even_sum: The sum of `even` over the nodes, (D,).
+        sibling: Factor of a node where its parent is on the way to the target, (V,); (1,) for none.
+        sibling_sum: The sum of `sibling` over the children of each inner node and of the root, (I + 1,).
+        focus: Exponent gamma of the focal modulation; 0 for none.
+    """
+
+    target: NDArray[Any]
+    whole: NDArray[Any]
+    level: NDArray[Any]
+    even: NDArray[Any]
+    even_sum: NDArray[Any]
+    sibling: NDArray[Any]
+    sibling_sum: NDArray[Any]
+    focus: float

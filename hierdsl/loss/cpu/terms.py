@@ -1,0 +1,95 @@
+"""The coefficients of one call, from what is counted of its targets."""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from hierdsl.loss.cpu.structures import Terms
+from hierdsl.loss.shape import Shape
+
+
+@njit(nogil=True, cache=True)
+def count(target: Any, ignore_index: int, counts: Any) -> int:
+    """Count the targets of each node into `counts`, (V,) int64; how many are neither a node nor ignored."""
+    wrong = 0
+    for t in target:
+        if t == ignore_index:
+            continue
+        if 0 <= t < counts.size:
+            counts[t] += 1
+        else:
+            wrong += 1
+    return wrong
+
+
+@njit(nogil=True, cache=True)
+def terms(
+    shape: Shape,
+    counts: Any,
+    factors: Any,
+    weights: Any,
+    mean: bool,
+    smoothing: float,
+    siblings: bool,
+    focus: float,
+) -> Terms:
+    """The coefficients.
+
+    Args:
+        shape: Of the tree.
+        counts: Targets of each node, (V,).
+        factors: Factor of -log p of each node in the cut of each level, (D, V).
+        weights: Weight of each node, (V,).
+        mean: Whether each level is divided by the summed weights of its targets.
+        smoothing: Share of the target's probability that is spread.
+        siblings: Whether it is spread over the siblings of each node of the path, else over all groups.
+        focus: Gamma.
+    """
+    nodes, levels = shape.node.shape
+    inner = shape.children.size - 1
+    leaves = nodes - inner
+    total = np.zeros(levels)
+    if mean:
+        for v in range(nodes):
+            if counts[v]:
+                for level in range(shape.rank[v] + 1):
+                    total[level] += counts[v] * weights[v]
+    for level in range(levels):
+        if not total[level] > 0:
+            total[level] = 1.0
+    steps = shape.path.shape[1]
+    target, whole = np.zeros((nodes + 1, steps + 1)), np.zeros(nodes + 1)
+    own = np.zeros((nodes + 1, levels))
+    even = np.zeros((nodes, levels) if smoothing > 0 and not siblings else (1, 1))
+    even_sum = np.zeros(levels)
+    sibling = np.zeros(nodes if smoothing > 0 and siblings else 1)
+    sibling_sum = np.zeros(inner + 1)
+    for v in range(nodes):
+        before, step = -1, -1
+        for level in range(shape.rank[v] + 1):
+            u = shape.node[v, level]
+            if u != before:
+                step = step + 1 if u >= leaves else steps
+            own[v, level] = weights[v] / total[level]
+            factor = factors[level, u] / total[level]
+            part = (1.0 - smoothing) * factor * weights[v]
+            if siblings and u == before:
+                part += smoothing * factor * weights[u]  # alone at this level: nobody to share with
+            target[v, step] += part
+            whole[v] += part
+            if smoothing > 0 and u == v:
+                share = smoothing * factor * weights[v]
+                if not siblings:
+                    even[v, level] = share / shape.groups[level]
+                elif u != before:
+                    sibling[v] = share / shape.children[shape.up[v]]
+                    sibling_sum[shape.up[v]] += sibling[v]
+            before = u
+    if smoothing > 0 and not siblings:
+        for v in range(nodes):
+            for level in range(levels):
+                if level > 0:
+                    even[v, level] += even[v, level - 1]
+                even_sum[level] += even[v, level]
+    return Terms(target, whole, own, even, even_sum, sibling, sibling_sum, focus)

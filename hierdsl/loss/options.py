@@ -1,0 +1,135 @@
+"""The options of the loss, and what is said where they do not fit."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from hierdsl.loss.tables import LossTables
+from hierdsl.weighting import Weighting
+
+Reduction = Literal["mean", "sum", "none"]
+Smoothing = Literal["uniform", "siblings"]
+Engine = Literal["auto", "fused", "reference"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options that are plain values: see `hierarchical_cross_entropy`."""
+
+    ignore_index: int
+    reduction: Reduction
+    label_smoothing: float
+    smoothing: Smoothing
+    focal_gamma: float
+
+    def __post_init__(self) -> None:
+        if self.reduction not in get_args(Reduction):
+            raise ValueError(f"reduction is 'mean', 'sum' or 'none', not {self.reduction!r}")
+        if not 0 <= self.label_smoothing <= 1:
+            raise ValueError(f"label_smoothing is between 0 and 1, not {self.label_smoothing}")
+        if self.smoothing not in get_args(Smoothing):
+            raise ValueError(f"smoothing is 'uniform' or 'siblings', not {self.smoothing!r}")
+        if not 0 <= self.focal_gamma < math.inf:
+            raise ValueError(f"focal_gamma is 0 or more, not {self.focal_gamma}")
+
+
+def check_shapes(logits: Tensor, target: Tensor, tables: LossTables) -> None:
+    """Refuse logits and targets that do not belong together or to the hierarchy.
+
+    Raises:
+        ValueError: They do not.
+    """
+    if logits.ndim < 2 or logits.shape[1] != tables.num_leaves:
+        raise ValueError(
+            f"logits of shape {tuple(logits.shape)}: "
+            f"axis 1 must have the {tables.num_leaves} leaves of the hierarchy"
+        )
+    if not logits.is_floating_point():
+        raise ValueError(f"logits are of a floating-point type, not {logits.dtype}")
+    if target.shape != logits.shape[:1] + logits.shape[2:]:
+        expected = tuple(logits.shape[:1] + logits.shape[2:])
+        raise ValueError(f"target of shape {tuple(target.shape)}; these logits need {expected}")
+    if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool:
+        raise ValueError(f"target holds node indices, an integer type, not {target.dtype}")
+
+
+def no_node(wrong: int, nodes: int, ignore_index: int, values: list[int]) -> str:
+    """What is said of targets that are no nodes."""
+    return (
+        f"target holds {wrong} values that are no node index (0 to {nodes - 1}) "
+        f"and not ignore_index {ignore_index}: {values}; encode raw ids with a label map first"
+    )
+
+
+def as_level_weights(level_weights: Tensor | Sequence[float] | None, tables: LossTables) -> Tensor:
+    """Level weights as a tensor of shape (D,), the hierarchy's own for None.
+
+    Raises:
+        ValueError: There is not one for each level.
+    """
+    if level_weights is None:
+        return tables.level_weights
+    factors = torch.as_tensor(level_weights, device=tables.group.device)
+    if factors.shape != (tables.num_levels,):
+        raise ValueError(
+            f"level_weights has shape {tuple(factors.shape)}; the hierarchy has {tables.num_levels} levels"
+        )
+    return factors
+
+
+def as_factors(weighting: Weighting | Tensor, tables: LossTables) -> Tensor:
+    """The factors of a weighting as a tensor of shape (D, V).
+
+    Raises:
+        ValueError: They are of another shape.
+    """
+    if isinstance(weighting, Weighting):
+        factors = torch.tensor(weighting.factors, device=tables.group.device)
+    else:
+        factors = weighting.to(tables.group.device)
+    if factors.shape != tables.group.shape:
+        raise ValueError(
+            f"weighting has factors of shape {tuple(factors.shape)}; "
+            f"the hierarchy has {tables.num_levels} levels and {tables.num_nodes} nodes"
+        )
+    return factors
+
+
+def as_leaf_weights(weight: Tensor | Sequence[float] | None, tables: LossTables) -> Tensor | None:
+    """Leaf weights as a float64 tensor of shape (C,), the hierarchy's own for None; None where all are 1.
+
+    Raises:
+        ValueError: There is not one for each leaf.
+    """
+    if weight is None:
+        return None if tables.uniform else tables.leaf_weights
+    factors = torch.as_tensor(weight, device=tables.group.device).double()
+    if factors.shape != (tables.num_leaves,):
+        raise ValueError(
+            f"weight has shape {tuple(factors.shape)}; the hierarchy has {tables.num_leaves} leaves"
+        )
+    return factors
+
+
+def node_weights(tables: LossTables, leaf_weights: Tensor) -> Tensor:
+    """A weight for each node, (V,): a leaf's own, the mean of its leaves' for an inner node.
+
+    An inner node is a group of the level of its own depth, which is the finest level where it has a group.
+    """
+    weights = leaf_weights.new_zeros(tables.num_nodes)
+    for level in range(tables.num_levels):
+        group = tables.group[level]
+        means = group_weights(tables, level, leaf_weights)
+        weights = torch.where(group >= 0, means[group.clamp(min=0)], weights)
+    return torch.cat([leaf_weights, weights[tables.num_leaves :]])
+
+
+def group_weights(tables: LossTables, level: int, leaf_weights: Tensor) -> Tensor:
+    """Mean weight of the leaves of each group of a level."""
+    leaf_to_group = tables.group[level, : tables.num_leaves]
+    sums = leaf_weights.new_zeros(tables.num_groups[level]).index_add(0, leaf_to_group, leaf_weights)
+    return sums / tables.group_sizes[level]

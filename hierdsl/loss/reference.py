@@ -20,7 +20,7 @@ def level_losses(
     leaf_weights: Tensor | None,
     options: Options,
 ) -> Tensor:
-    """The loss of every level, at the factors (D, V) of its nodes if there are any: (D,), or (D, N, *S) for "none"."""
+    """The loss of every level, (D,), or (D, N, *S) for "none"; at the factors (D, V) if there are any."""
     check_targets(target, tables, options.ignore_index)
     target = target.long()
     valid = target != options.ignore_index

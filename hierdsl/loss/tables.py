@@ -68,7 +68,7 @@ def tables_on(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
     """The tables on a device, copied there once."""
     shape = shape_of(compiled)
     leaves = compiled.group[:, : compiled.num_leaves]
-    in_cut = (shape.node.T == np.arange(compiled.num_nodes)).astype(np.float64)
+    in_cut = (np.arange(compiled.num_nodes) == shape.node.T).astype(np.float64)
     sizes = [np.bincount(level) for level in leaves]
     weights = np.concatenate([compiled.leaf_weights, np.zeros(compiled.num_nodes - compiled.num_leaves)])
     for level, size, group in zip(leaves, sizes, compiled.group_nodes, strict=True):

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
-_INLINE = {"forceinline": True, "fastmath": {"contract"}}
+_INLINE: Any = {"forceinline": True, "fastmath": {"contract"}}
 _F = np.float32
 _LOWEST = _F(-87.0)  # below, the exponential is taken for 0: beside a sum of 1 or more it is nothing
 _LOG2E, _LN2_HIGH, _LN2_LOW = _F(1.44269504088896341), _F(0.693359375), _F(-2.12194440e-4)
@@ -88,15 +88,18 @@ def _log32(x: Any) -> Any:
     return r + tail + exponent * _LN2_HIGH
 
 
+# numba compares the arguments' names and annotations with those of what is overloaded, and wants a lambda to compile
+
+
 @overload(exp, jit_options=_INLINE)
-def _exp(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - numba compares the signatures
+def _exp(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     if x == types.float32:
-        return lambda x: _exp32(x)
-    return lambda x: math.exp(x)
+        return lambda x: _exp32(x)  # noqa: PLW0108
+    return lambda x: math.exp(x)  # noqa: PLW0108
 
 
 @overload(log, jit_options=_INLINE)
-def _log(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - numba compares the signatures
+def _log(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     if x == types.float32:
-        return lambda x: _log32(x)
+        return lambda x: _log32(x)  # noqa: PLW0108
     return lambda x: math.log(x) if x > 0 else -math.inf

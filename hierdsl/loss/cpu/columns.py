@@ -25,7 +25,7 @@ from hierdsl.loss.shape import Shape
 
 TINY = 1e-30
 """A sum of exponentials below this, beside a largest of 1, has lost digits to underflow."""
-FAST: dict[str, Any] = {
+FAST: Any = {
     "nogil": True,
     "cache": True,
     "error_model": "numpy",
@@ -51,7 +51,7 @@ class _Tile(NamedTuple):
     factors: NDArray[Any]  # F
     spread: NDArray[Any]  # sum over all nodes of even factor * (z - peak, or log s)
     valid: NDArray[Any]  # 1 where the pixel counts in these loops
-    index: NDArray[Any]  # inner index of the node of one step
+    inner: NDArray[Any]  # inner index of the node of one step
     y: NDArray[Any]  # the target; V where the pixel does not count in these loops
     kept: NDArray[Any]  # the target; V where it is ignored
     finest: NDArray[Any]  # the finest level where the target has a group
@@ -88,7 +88,7 @@ def columns(
         sums: The loss and the level losses of these tiles, (1 + D,) float64, to write.
         levels: Whether the latter are wanted.
     """
-    leaves, pixels = logits.shape[1], logits.shape[2]
+    pixels = logits.shape[2]
     tile = _buffers(logits, shape.children.size, shape.path.shape[1], size, terms.sibling.size > 1)
     sums[:] = 0
     per_image = (pixels + size - 1) // size
@@ -178,7 +178,7 @@ def _exponentials(z: Any, at: int, shape: Shape, terms: Terms, tile: _Tile, w: i
     for c in range(1, leaves):
         row = z[c, at : at + w]
         for p in range(w):
-            peak[p] = row[p] if row[p] > peak[p] else peak[p]
+            peak[p] = max(peak[p], row[p])
     tile.s[:, :w] = 0
     tile.logs[:, :w] = 0
     for c in range(leaves):
@@ -204,7 +204,7 @@ def _exponentials(z: Any, at: int, shape: Shape, terms: Terms, tile: _Tile, w: i
 
 @njit(**FAST)
 def _add(total: Any, factors: Any, high: Any, low: Any, finest: Any, w: int, alike: bool) -> None:
-    """total += factor * (high - low), the factor by the finest level of each pixel's target."""
+    """Add factor * (high - low) to the total, the factor by the finest level of each pixel's target."""
     if not alike:
         for p in range(w):
             factor = factors[finest[p]]
@@ -227,7 +227,7 @@ def _set_aside(shape: Shape, terms: Terms, tile: _Tile, w: int) -> bool:
         for i in range(inner):
             s = tile.s[i]
             for p in range(w):
-                lowest[p] = s[p] if s[p] < lowest[p] else lowest[p]
+                lowest[p] = min(lowest[p], s[p])
     for p in range(w):
         y = tile.y[p]
         if y < shape.up.size:
@@ -267,7 +267,7 @@ def _target_terms(z: Any, at: int, shape: Shape, terms: Terms, tile: _Tile, w: i
         for p in range(w):
             y = tile.y[p]
             i = shape.path[y, step]
-            tile.index[p] = i
+            tile.inner[p] = i
             tile.sums[p] = tile.s[i, p]
             tile.part[p] = terms.target[y, step]
         for p in range(w):
@@ -281,7 +281,7 @@ def _target_terms(z: Any, at: int, shape: Shape, terms: Terms, tile: _Tile, w: i
             for p in range(w):
                 tile.part[p] /= tile.sums[p]
             for p in range(w):
-                tile.r[tile.index[p], p] += tile.part[p]
+                tile.r[tile.inner[p], p] += tile.part[p]
 
 
 @njit(**FAST)
@@ -303,15 +303,15 @@ def _level_losses(shape: Shape, terms: Terms, tile: _Tile, w: int, sums: Any) ->
 
 @njit(**FAST)
 def _focus(gamma: float, nll: Any, tile: _Tile, w: int) -> None:
-    """Modulate the loss that was added last, part * nll, by (1 - p)**gamma, and make `part` its factor in the gradient.
+    """Modulate the loss that was added last, part * nll, by (1 - p)**gamma; make `part` its factor in the gradient.
 
-    That is minus the derivative of (1 - p)**gamma * nll by log p.
+    The factor is minus the derivative of (1 - p)**gamma * nll by log p.
     """
     one, tiny, exponent = nll.dtype.type(1), nll.dtype.type(TINY), nll.dtype.type(gamma - 1)
     for p in range(w):
         probability = exp(-nll[p])
         rest = one - probability
-        rest = rest if rest > tiny else tiny
+        rest = max(rest, tiny)
         power = rest if exponent == one else exp(exponent * log(rest))
         tile.loss[p] += tile.part[p] * nll[p] * (power * rest - one)
         tile.part[p] *= power * (rest + (exponent + one) * nll[p] * probability)

@@ -1,7 +1,8 @@
 """The loss over pixels whose channels lie side by side in memory: logits (M, C), one row a pixel.
 
-The leaves below a node are a run of channels, so that a path from the root to the target cuts a row into pieces, two a
-step: a sum over a node is that of the next one plus two pieces, and within a piece the gradient is e_c times one number.
+The leaves below a node are a run of channels, so that the way from the root to the target cuts a row into pieces, two a
+step: the sum over a node is that over the next one and two pieces more; within a piece the gradient is e_c times one
+number.
 """
 
 from typing import Any
@@ -16,7 +17,7 @@ from hierdsl.loss.cpu.structures import Terms
 from hierdsl.loss.shape import Shape
 
 _LANES = 32
-_SUM = FAST | {"fastmath": {"contract", "nsz", "reassoc"}}  # in any order, so that vectors can be used
+_SUM: Any = FAST | {"fastmath": {"contract", "nsz", "reassoc"}}  # in any order, so that vectors can be used
 
 
 @njit(**FAST)
@@ -48,71 +49,80 @@ def rows(
         sums: The loss and the level losses of these rows, (1 + D,) float64, to write.
         levels: Whether the latter are wanted.
     """
-    real, leaves, inner = logits.dtype.type, logits.shape[1], shape.children.size - 1
-    steps = shape.path.shape[1]
+    leaves, steps = logits.shape[1], shape.path.shape[1]
     e, z64, lanes = np.empty(leaves, logits.dtype), np.empty(leaves), np.empty(_LANES, logits.dtype)
     sums_of, nll = np.empty(steps, logits.dtype), np.empty(steps + 1, logits.dtype)
     sums[:] = 0
     for m in range(first, last):
-        z, g = logits[m], gradient[m if gradient.size else 0]
+        z, g, loss = logits[m], gradient[m if gradient.size else 0], logits.dtype.type(0)
         if np.int64(target[m]) == ignore_index:
             g[:] = 0
-            if losses.size:
-                losses[m] = 0
-            continue
-        y = np.uint32(target[m])
-        peak = _largest(z, lanes)
-        whole = _exponentials(z, peak, e, lanes)
-        depth = 0
-        while depth < steps and shape.path[y, depth] < inner:
-            depth += 1
-        below = real(0)
-        start, end = y, y  # what is summed already: nothing
-        if y < leaves:
-            below, end = e[y], y + 1
         else:
-            start = end = shape.span[y - leaves, 0]
-        for step in range(depth - 1, -1, -1):
-            i = shape.path[y, step]
-            below += _sum(e[shape.span[i, 0] : start]) + _sum(e[end : shape.span[i, 1]])
-            start, end = shape.span[i, 0], shape.span[i, 1]
-            sums_of[step] = below
-        if not whole < np.inf or (depth and sums_of[depth - 1] < TINY):
-            z64[:] = z
-            loss = exact_pixel(z64, y, shape, terms, sums[1:], g.size > 0)
-            if g.size:
-                g[:] = z64
-        else:
-            log_whole = log(whole)
-            loss, factors, own = real(0), terms.whole[y], terms.target[y, steps]
-            nll[steps] = log_whole - (z[y] - peak) if y < leaves else real(0)
-            if terms.focus > 0:
-                modulation, slope = focal(nll[steps], terms.focus)
-                loss += own * nll[steps] * real(modulation)
-                own *= real(slope)
-                factors = own
+            y = np.uint32(target[m])
+            peak = _largest(z, lanes)
+            whole = _exponentials(z, peak, e)
+            depth = _sums_on_the_way(e, y, shape, sums_of)
+            if not whole < np.inf or (depth and sums_of[depth - 1] < TINY):
+                z64[:] = z
+                loss = logits.dtype.type(exact_pixel(z64, int(y), shape, terms, sums[1:], g.size > 0))
+                if g.size:
+                    g[:] = z64
             else:
-                loss += own * nll[steps]
-            for step in range(depth):
-                part = terms.target[y, step]
-                nll[step] = log(whole / sums_of[step])
-                if terms.focus > 0:
-                    modulation, slope = focal(nll[step], terms.focus)
-                    loss += part * nll[step] * real(modulation)
-                    part *= real(slope)
-                    factors += part
-                else:
-                    loss += part * nll[step]
-                sums_of[step] = part / sums_of[step]
-            if g.size:
-                _gradient(g, e, shape, y, factors / whole, sums_of, depth)
-                if y < leaves:
-                    g[y] -= own
-            if levels:
-                _level_losses(shape, terms, y, nll, sums[1:])
+                own = z[y] - peak if y < leaves else log(whole)
+                loss, factors, of_leaf = _terms_of(own, whole, y, terms, sums_of, nll, depth)
+                if g.size:
+                    _gradient(g, e, shape, y, factors / whole, sums_of, depth)
+                    if y < leaves:
+                        g[y] -= of_leaf
+                if levels:
+                    _level_losses(shape, terms, y, nll, sums[1:])
         sums[0] += loss
         if losses.size:
             losses[m] = loss
+
+
+@njit(**FAST)
+def _sums_on_the_way(e: Any, y: int, shape: Shape, sums: Any) -> int:
+    """Write the sum of each inner node on the way to the target; how many there are."""
+    leaves, depth = e.size, 0
+    while depth < shape.path.shape[1] and shape.path[y, depth] < shape.span.shape[0]:
+        depth += 1
+    # what the sum holds already, from the target up
+    start = y if y < leaves else shape.span[y - leaves, 0]
+    end = y + np.uint32(1) if y < leaves else start
+    below = e[y] if y < leaves else e.dtype.type(0)
+    for step in range(depth - 1, -1, -1):
+        i = shape.path[y, step]
+        below += _sum(e[shape.span[i, 0] : start]) + _sum(e[end : shape.span[i, 1]])
+        start, end = shape.span[i, 0], shape.span[i, 1]
+        sums[step] = below
+    return depth
+
+
+@njit(**FAST)
+def _terms_of(
+    own: Any, whole: Any, y: int, terms: Terms, sums: Any, nll: Any, depth: int
+) -> tuple[Any, Any, Any]:
+    """The loss, the sum of all factors and that of the leaf; `sums` become factor / sum, `nll` is filled in."""
+    steps, real = nll.size - 1, nll.dtype.type
+    nll[steps] = log(whole) - own
+    loss, factors, of_leaf = real(0), real(0), real(0)
+    for number in range(depth + 1):
+        step = steps if number == depth else number
+        part = terms.target[y, step]
+        if number < depth:
+            nll[step] = log(whole / sums[step])
+        modulation, slope = 1.0, 1.0
+        if terms.focus > 0:
+            modulation, slope = focal(nll[step], terms.focus)
+        loss += part * nll[step] * real(modulation)
+        part *= real(slope)
+        factors += part
+        if number < depth:
+            sums[step] = part / sums[step]
+        else:
+            of_leaf = part
+    return loss, factors, of_leaf
 
 
 @njit(**FAST)
@@ -122,17 +132,17 @@ def _largest(z: Any, lanes: Any) -> Any:
     lanes[:] = z[0]
     for at in range(0, even, _LANES):
         for j in range(_LANES):
-            lanes[j] = z[at + j] if z[at + j] > lanes[j] else lanes[j]
+            lanes[j] = max(lanes[j], z[at + j])
     peak = z[0]
     for j in range(_LANES):
-        peak = lanes[j] if lanes[j] > peak else peak
+        peak = max(peak, lanes[j])
     for c in range(even, z.size):
-        peak = z[c] if z[c] > peak else peak
+        peak = max(peak, z[c])
     return peak
 
 
 @njit(**FAST)
-def _exponentials(z: Any, peak: Any, e: Any, lanes: Any) -> Any:
+def _exponentials(z: Any, peak: Any, e: Any) -> Any:
     """Write e**(z - peak) and give their sum."""
     for c in range(z.size):
         e[c] = exp(z[c] - peak)

@@ -15,7 +15,7 @@ _WHOLE_TREE = 60
 """Nodes up to which a tree is printed; of a larger one, how many nodes have which factors."""
 _KINDS = 20
 """Kinds of nodes that are printed of a larger tree."""
-_NAMED = 6
+_NAMED = 4
 """Nodes that a line names."""
 _TIMES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Progress at which a schedule is printed."""

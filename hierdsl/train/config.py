@@ -76,7 +76,8 @@ class TrainConfig(BaseModel):
     weighting: str | None = Field(
         None,
         description="Factor of each node in the loss, in place of level weights: muller_smith, flat, hxe(ALPHA), "
-        "hxe(ALPHA, depth), level(NAME), X,.. a level, or over the run coarse_to_fine(PRESET), fine_to_coarse(PRESET).",
+        "hxe(ALPHA, depth), level(NAME), X,.. a level, or over the run coarse_to_fine(PRESET), "
+        "fine_to_coarse(PRESET).",
     )
     class_weights: str = Field(
         "sqrt",

@@ -31,6 +31,7 @@ def test_a_module_imports_only_from_the_layers_below_it():
         (["explain", "H203"], {"torch", "numpy", "networkx", "pydantic", "rich", "json"}),
         (["render", "helen"], {"torch", "networkx", "PIL", "matplotlib"}),
         (["show", "helen"], {"torch", "networkx", "graphviz", "PIL", "matplotlib"}),
+        (["show", "helen", "--weights", "hxe(0.1)"], {"torch", "networkx", "graphviz", "PIL", "matplotlib"}),
         (["--help"], {"torch", "numpy", "pydantic", "lark"}),
         (["train", "--help"], {"torch", "PIL", "matplotlib", "networkx"}),
     ],
@@ -47,4 +48,9 @@ def test_a_command_imports_only_what_it_needs(arguments, absent):
 
 def test_importing_the_package_imports_nothing_heavy():
     script = "import sys, hierdsl\nassert not {'torch', 'numpy', 'pydantic', 'lark'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_the_weightings_are_a_module_of_the_package_and_need_no_torch():
+    script = "import sys, hierdsl\nhierdsl.weighting.flat\nassert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -40,7 +40,14 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-_METAVARS = {"size": "HxW", "level_weights": "X,..", "scale": "X,Y", "faces": "N,N", "class_weights": "KIND"}
+_METAVARS = {
+    "size": "HxW",
+    "level_weights": "X,..",
+    "weighting": "PRESET",
+    "scale": "X,Y",
+    "faces": "N,N",
+    "class_weights": "KIND",
+}
 
 
 def _metavar(name: str) -> str:
@@ -231,7 +238,7 @@ def _announce(console: "Console", run: Any, validation: int) -> None:
     height, width = config.size
     console.print(
         f"{run.compiled.name}: {run.compiled.num_leaves} classes, levels {' › '.join(run.compiled.level_names)}; "
-        f"{config.loss} loss, recipe {config.recipe}, {height}x{width}, "
+        f"{config.loss_name} loss, recipe {config.recipe}, {height}x{width}, "
         f"U-Net of {parameters:,} parameters on {run.device}",
         soft_wrap=True,
     )
@@ -248,7 +255,7 @@ def _finish(console: "Console", started: "Started") -> None:
     from hierdsl.train.report import curves, iou_table, predictions  # noqa: PLC0415 - matplotlib is slow to import
 
     run, folder = started.run, started.run.folder
-    table = iou_table(run.scores, f"Validation after epoch {run.done} ({run.config.loss} loss)")
+    table = iou_table(run.scores, f"Validation after epoch {run.done} ({run.config.loss_name} loss)")
     width = 60 + max(map(len, run.compiled.paths))
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         recorder = Recorder(file=nowhere, record=True, width=width, markup=False, emoji=False)

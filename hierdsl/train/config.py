@@ -73,6 +73,12 @@ class TrainConfig(BaseModel):
     level_weights: Annotated[tuple[FiniteFloat, ...] | None, BeforeValidator(_floats)] = Field(
         None, description="Weight of each level, coarse to fine, joined by commas; else those of the file."
     )
+    weighting: str | None = Field(
+        None,
+        description="Factor of each node in the loss, in place of level weights: muller_smith, flat, hxe(ALPHA), "
+        "hxe(ALPHA, depth), level(NAME), X,.. a level, or over the run coarse_to_fine(PRESET), "
+        "fine_to_coarse(PRESET).",
+    )
     class_weights: str = Field(
         "sqrt",
         description="none, sqrt or inverse (of the class frequency in the training labels), or a JSON file "
@@ -108,6 +114,11 @@ class TrainConfig(BaseModel):
         description="With --data demo: drawn faces for training and validation, joined by a comma.",
     )
 
+    @property
+    def loss_name(self) -> str:
+        """The loss and its weighting, for people."""
+        return self.loss if self.weighting is None else f"{self.loss}, {self.weighting}"
+
 
 PAPER: Mapping[str, Any] = {
     "size": (256, 256),
@@ -138,15 +149,22 @@ def settings(file: Path | None, flags: Mapping[str, Any]) -> TrainConfig:
         flags: Values of flags that were given, by field name.
 
     Raises:
-        SettingsError: A key is unknown, a value wrong, or the file cannot be read.
+        SettingsError: A key is unknown, a value wrong, two exclude each other, or the file cannot be read.
     """
     from_file = _read(file) if file else {}
     recipe = flags.get("recipe", from_file.get("recipe", "modern"))
     start = dict(PAPER) if recipe == "paper" else {}
     try:
-        return TrainConfig(**{**start, **from_file, **flags})
+        config = TrainConfig(**{**start, **from_file, **flags})
     except ValidationError as error:
         raise SettingsError(_explain(error, file, from_file, flags)) from None
+    if config.weighting is not None and config.level_weights is not None:
+        raise SettingsError("--weighting takes the place of --level-weights: leave one of them out")
+    if config.weighting is not None and config.loss == "flat":
+        raise SettingsError(
+            "--weighting is of the hierarchical loss: leave out --loss flat, or give --weighting flat alone"
+        )
+    return config
 
 
 def to_toml(config: TrainConfig) -> str:

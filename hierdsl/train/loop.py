@@ -102,7 +102,9 @@ def fit(run: Run, display: Display) -> None:
         images_seen = 0
         for step, (images, target) in enumerate(_on_device(run, run.train.epoch(epoch))):
             clock.mark("data")
-            _set_rate(run, epoch * len(run.train) + step)
+            done = epoch * len(run.train) + step
+            _set_rate(run, done)
+            run.objective.at(done / max(config.epochs * len(run.train) - 1, 1))
             with _autocast(run):
                 logits = run.forward(images)
             loss, levels = run.objective(logits, target)
@@ -159,8 +161,7 @@ def validate(run: Run) -> tuple[float, dict[str, float], list[LevelScores]]:
     for images, target in _on_device(run, run.val.epoch()):
         with _autocast(run):
             logits = run.forward(images)
-        levels = run.objective.levels(logits, target)
-        loss = levels[-1] if run.objective.flat else run.objective.level_weights @ levels
+        loss, levels = run.objective.last(logits, target)
         losses.add(loss, levels, len(images))
         matrix.update(target, logits.argmax(1))
     return *losses.read(), matrix.scores()

@@ -11,21 +11,22 @@ from torch.nn import functional
 
 from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy
 from hierdsl.diagnostics import nearest
-from hierdsl.loss import hierarchical_level_losses
+from hierdsl.loss import hierarchical_cross_entropy, hierarchical_level_losses
 from hierdsl.train.config import SettingsError, TrainConfig
+from hierdsl.weighting import Schedule, Weighting, parse_schedule, unbounded_targets
 
 
 class Objective:
     """The loss of a run, with the level losses it is made of.
 
     Args:
-        config: Loss, level weights and label smoothing.
+        config: Loss, level weights or weighting, and label smoothing.
         compiled: The hierarchy.
         leaf_weights: Weight of each class, (C,).
         device: Of the logits.
 
     Raises:
-        SettingsError: There is not one level weight for each level.
+        SettingsError: There is not one level weight for each level, or no such weighting.
     """
 
     def __init__(
@@ -47,16 +48,58 @@ class Objective:
             raise SettingsError(
                 f"--level-weights: {len(weights)} weights for {compiled.num_levels} levels; give one each for {names}"
             )
-        self.level_weights = torch.tensor(weights, dtype=torch.float32, device=device)
         self.names = compiled.level_names[-1:] if self.flat else compiled.level_names
+        self._device = device
+        self._schedule = schedule_of(config, compiled)
+        if self._schedule is None:
+            self.weights = torch.tensor(weights, dtype=torch.float32, device=device)
+            self._last = self.weights
+        else:
+            self.weights = self._tensor(self._schedule(0))
+            self._last = self._tensor(self._schedule(1))
+
+    def at(self, progress: float) -> None:
+        """Take the weighting of a moment of the run, 0 at its first step and 1 at its last."""
+        if self._schedule is not None and not self._schedule.constant:
+            self.weights = self._tensor(self._schedule(progress))
 
     def __call__(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """The loss, and the detached losses of the levels in `names`."""
         if self.flat:
             loss = self._flat(logits.float(), target)
             return loss, loss.detach()[None]
-        levels = self.levels(logits, target)
-        return self.level_weights @ levels, levels.detach()
+        return self._weighted(logits, target, self.weights)
+
+    def last(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """What validation reports: the loss as the run ends with it, so that epochs compare, and that of every level.
+
+        No gradients.
+        """
+        if self.flat:
+            levels = self.levels(logits, target)
+            return levels[-1], levels
+        return self._weighted(logits, target, self._last)
+
+    def _weighted(self, logits: Tensor, target: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        if weights.ndim == 1:
+            levels = self.levels(logits, target)
+            return weights @ levels, levels.detach()
+        loss = hierarchical_cross_entropy(
+            logits.float(),
+            target,
+            self.compiled,
+            weighting=weights,
+            weight=self.leaf_weights,
+            label_smoothing=self.smoothing,
+        )
+        with torch.no_grad():
+            return loss, self.levels(logits, target)
+
+    def _tensor(self, weighting: Weighting) -> Tensor:
+        """One weight a level, (D,), where that says it all: then the level losses are enough; else (D, V)."""
+        of_levels = weighting.level_weights(self.compiled)
+        factors = weighting.factors if of_levels is None else of_levels
+        return torch.tensor(factors, dtype=torch.float32, device=self._device)
 
     def levels(self, logits: Tensor, target: Tensor) -> Tensor:
         """The cross-entropy of every level, (D,), whatever the network is trained on."""
@@ -77,6 +120,51 @@ class Objective:
         )
         weight = torch.where(leaf >= 0, self.leaf_weights[leaf.clamp(min=0)], 0.0).sum()
         return total / torch.where(weight > 0, weight, 1.0)
+
+
+def schedule_of(config: TrainConfig, compiled: CompiledHierarchy) -> Schedule | None:
+    """The weighting over the run; None where the level weights say it.
+
+    Raises:
+        SettingsError: There is no such weighting.
+    """
+    if config.weighting is None:
+        return None
+    try:
+        return parse_schedule(config.weighting, compiled)
+    except ValueError as error:
+        raise SettingsError(f"--weighting: {error}") from None
+
+
+def demand_floor(config: TrainConfig, counts: NDArray[np.int64], compiled: CompiledHierarchy) -> None:
+    """Refuse a weighting whose loss has no least value on these labels: training would only run away with it.
+
+    Args:
+        config: The weighting and the label smoothing.
+        counts: Labelled training pixels of each node, (V,).
+        compiled: The hierarchy.
+
+    Raises:
+        SettingsError: A label that occurs has a loss that falls without end, or labels are smoothed and some factor
+            is negative: then other groups than that of the label have one too.
+    """
+    schedule = schedule_of(config, compiled)
+    if schedule is None:
+        return
+    for turn in schedule.turns:  # linear between two turns: a floor at both is one between them
+        weighting = schedule(turn)
+        seen = np.flatnonzero(unbounded_targets(weighting, compiled) & (counts > 0))
+        if len(seen):
+            raise SettingsError(
+                f"--weighting {weighting.name}: the loss of the label '{compiled.paths[seen[0]]}' falls without end, "
+                "since its factors have a negative sum; use hxe(ALPHA, depth) or another weighting without negative "
+                "factors, or labels that are classes"
+            )
+        if config.label_smoothing and (weighting.factors < 0).any():
+            raise SettingsError(
+                f"--weighting {weighting.name} has negative factors, which --label-smoothing does not go with: "
+                "use hxe(ALPHA, depth), or leave it out"
+            )
 
 
 def class_weights(choice: str, counts: NDArray[np.int64], compiled: CompiledHierarchy) -> NDArray[np.float64]:

@@ -74,7 +74,7 @@ def curves(history: Sequence[dict[str, Any]], config: TrainConfig) -> bytes:
                 label=f"{level}, training",
             )
         right.plot(epochs, _series(history, "mean_iou", name), color=shade, marker=".", label=level)
-    left.set(xlabel="epoch", ylabel="cross-entropy (nats)", title=f"loss of each level ({config.loss})")
+    left.set(xlabel="epoch", ylabel="cross-entropy (nats)", title=f"loss of each level ({config.loss_name})")
     left.set_ylim(0, _top([line.get_ydata() for line in left.lines]))
     right.set(xlabel="epoch", ylabel="mean IoU", title="validation mean IoU of each level", ylim=(0, 1))
     for axes in (left, right):

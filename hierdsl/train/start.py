@@ -23,7 +23,7 @@ from hierdsl.train.data.split import Legend, Split, drawn_split, folder_split
 from hierdsl.train.display import RunDisplay
 from hierdsl.train.folder import RunError, RunFolder, load_checkpoint
 from hierdsl.train.loop import Run
-from hierdsl.train.objective import Objective, class_weights
+from hierdsl.train.objective import Objective, class_weights, demand_floor, schedule_of
 from hierdsl.train.unet import UNet
 
 DEMO = "demo"
@@ -73,6 +73,7 @@ def start(
     """
     device = _device(config.device)
     compiled = file.compiled
+    schedule_of(config, compiled)  # says what is wrong with it, before the data is read
     labels = _label_map(compiled, label_map, file.name)
     if out is not None and resume is None and out.exists():
         RunFolder.create(out, "")  # says why not, before the data is read
@@ -95,6 +96,7 @@ def start(
         raise SettingsError(
             "--loss flat: no training pixel is labelled as fine as a class; use --loss hierarchical"
         )
+    demand_floor(config, train.counts, compiled)
     objective = Objective(config, compiled, weights, device)
 
     layout = torch.channels_last if config.channels_last else torch.contiguous_format

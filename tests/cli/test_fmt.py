@@ -146,7 +146,7 @@ def test_show_expand_fails_as_other_commands_do():
     assert result.stderr.endswith("error: 'wrong.hier' has 1 error\n")
     result = run("show", "--expand", "--json", "neat.hier")
     assert result.exit_code == 2
-    assert result.stderr == "error: --expand prints the whole file: leave out --level and --json\n"
+    assert result.stderr == "error: --expand prints the whole file: leave out --level, --weights and --json\n"
     result = run("show", "--expand", "-", input="tree\n    a\nlabels \u0958\n    a = 1\n".encode())
     assert result.exit_code == 1
     assert "cannot be written as one file" in result.stderr

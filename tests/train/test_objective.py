@@ -101,7 +101,7 @@ def test_the_hierarchical_loss_is_that_of_the_library(level_weights, weights, sm
     )
     torch.testing.assert_close(loss, expected)
     torch.testing.assert_close(torch.autograd.grad(loss, logits), torch.autograd.grad(expected, logits))
-    torch.testing.assert_close(compute.level_weights @ levels, expected.detach())
+    torch.testing.assert_close(compute.weights @ levels, expected.detach())
 
 
 def test_levels_of_the_flat_loss_end_with_the_flat_loss():

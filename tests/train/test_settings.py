@@ -23,6 +23,7 @@ OTHER = {
     "width": 3,
     "batch_size": 13,
     "level_weights": (0.5, -1.0),
+    "weighting": "hxe(0.1)",
     "class_weights": "inverse",
     "label_smoothing": 0.25,
     "lr": 0.125,
@@ -109,7 +110,14 @@ def test_a_size_in_a_file_may_be_text_as_on_the_command_line():
 
 
 def test_settings_written_and_read_are_the_same():
-    for config in (TrainConfig(**OTHER), TrainConfig(), TrainConfig(class_weights='a "b"\\\n😀 é.json')):
+    without = OTHER | {"weighting": None}
+    weighted = OTHER | {"level_weights": None, "loss": "hierarchical"}
+    for config in (
+        TrainConfig(**without),
+        TrainConfig(**weighted),
+        TrainConfig(),
+        TrainConfig(class_weights='a "b"\\\n😀 é.json'),
+    ):
         Path("config.toml").write_text(to_toml(config), encoding="utf-8")
         assert settings(Path("config.toml"), {}) == config
 

@@ -103,7 +103,7 @@ def hierarchical_cross_entropy(
             does not; "none" gives the loss of every pixel.
         label_smoothing: Share of the target's probability that is spread evenly over other groups.
         smoothing: Over which: "uniform" for all groups of a level, "siblings" for those below the parent of the
-            target's own group alone (both with that group itself).
+            target's own group alone (both with that group itself; a group without siblings keeps all).
         focal_gamma: Exponent gamma, 0 or more: the -log p of the target's own groups is multiplied by
             (1 - p)**gamma (Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017), what is spread is not.
         return_levels: Give the level losses too: the plain -log p of each level, before weights of levels, smoothing

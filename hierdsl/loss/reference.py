@@ -91,11 +91,13 @@ def _level_loss(
         weights = None if leaf_weights is None else group_weights(tables, level, leaf_weights)
         if group_factors is not None:
             weights = group_factors if weights is None else weights * group_factors
-        spread = (
-            _even(log_probs, weights)
-            if options.smoothing == "uniform"
-            else _among_siblings(log_probs, weights, tables.above[level], group)
-        )
+        if options.smoothing == "uniform":
+            spread = _even(log_probs, weights)
+        else:
+            above = tables.above[level]
+            spread = _among_siblings(log_probs, weights, above, group)
+            alone = torch.bincount(above)[above[group]] == 1  # with nobody to share it
+            spread = torch.where(alone, loss, spread)
         loss = (1 - options.label_smoothing) * loss + options.label_smoothing * spread
     # `where` and not a product: 0 * inf is not 0, and an ignored pixel must have no gradient at all
     loss = torch.where(counts, loss, 0.0)

@@ -24,6 +24,8 @@ class Shape(NamedTuple):
         groups: Groups of each level, (D,) uint32.
         span: The first channel below each inner node, and the one after the last, (I, 2) uint32; without rows where
             the channels below some node are no neighbours.
+        opened: The nodes of `path` but for the target itself, whose children are siblings on the way, (V + 1, K)
+            uint32; I + 1 where there are no more.
     """
 
     up: NDArray[Any]
@@ -33,6 +35,7 @@ class Shape(NamedTuple):
     children: NDArray[Any]
     groups: NDArray[Any]
     span: NDArray[Any]
+    opened: NDArray[Any]
 
 
 @lru_cache(maxsize=64)
@@ -48,14 +51,17 @@ def shape_of(compiled: CompiledHierarchy) -> Shape:
         ],
         axis=1,
     )
+    path = _path(compiled, inner)
+    itself = np.append(np.arange(nodes) - leaves, -1)[:, None]
     return Shape(
         up=up.astype(np.uint32),
-        path=_path(compiled, inner),
+        path=path,
         node=node.astype(np.int32),
         rank=((node >= 0).sum(axis=1) - 1).astype(np.uint32),
         children=np.bincount(up, minlength=inner + 1).astype(np.uint32),
         groups=compiled.num_groups.astype(np.uint32),
         span=_span(up, leaves, inner),
+        opened=np.where((path == inner) | (path == itself), inner + 1, path).astype(np.uint32),
     )
 
 

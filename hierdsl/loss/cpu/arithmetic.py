@@ -50,7 +50,8 @@ def log(x: Any) -> Any:
 
 
 @njit(**_INLINE)
-def _exp32(x: Any) -> Any:
+def exp32(x: Any) -> Any:
+    """`exp` in float32."""
     low = x < _LOWEST
     x = _LOWEST if low else x
     k = np.floor(x * _LOG2E + _F(0.5))
@@ -67,7 +68,8 @@ def _exp32(x: Any) -> Any:
 
 
 @njit(**_INLINE)
-def _log32(x: Any) -> Any:
+def log32(x: Any) -> Any:
+    """`log` in float32."""
     bits = np.float32(x).view(np.int32)
     exponent = _F(np.int32(np.int32(bits >> np.int32(23)) - np.int32(126)))
     mantissa = np.int32((bits & np.int32(0x007FFFFF)) | np.int32(0x3F000000)).view(np.float32)  # in [0.5, 1)
@@ -94,12 +96,12 @@ def _log32(x: Any) -> Any:
 @overload(exp, jit_options=_INLINE)
 def _exp(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     if x == types.float32:
-        return lambda x: _exp32(x)  # noqa: PLW0108
+        return lambda x: exp32(x)  # noqa: PLW0108
     return lambda x: math.exp(x)  # noqa: PLW0108
 
 
 @overload(log, jit_options=_INLINE)
 def _log(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     if x == types.float32:
-        return lambda x: _log32(x)  # noqa: PLW0108
+        return lambda x: log32(x)  # noqa: PLW0108
     return lambda x: math.log(x) if x > 0 else -math.inf

@@ -103,12 +103,14 @@ def columns(
                 losses[n, at : at + w] = 0
             continue
         _exponentials(z, at, shape, terms, tile, w, alike)
-        aside = _set_aside(shape, terms, tile, w)
+        aside = _sums(shape, tile, w) and _set_aside(shape, terms, tile, w)
+        if terms.sibling.size > 1:
+            _siblings(shape, terms, tile, w)
         _target_terms(z, at, shape, terms, tile, w, g.size > 0)
         if levels:
             _level_losses(shape, terms, tile, w, sums[1:])
-        _even(shape, terms, tile, w, alike)
-        _siblings(shape, terms, tile, w)
+        if terms.even.size > 1:
+            _even(shape, terms, tile, w, alike)
         if g.size:
             _gradient(g, at, shape, terms, tile, w, alike)
         if aside:
@@ -121,7 +123,7 @@ def columns(
 
 @njit(**FAST)
 def _buffers(logits: Any, rows: int, steps: int, size: int, siblings: bool) -> _Tile:
-    real, some = logits.dtype, rows if siblings else 1
+    real, some = logits.dtype, rows + 1 if siblings else 1
     each, indices = np.empty((9, size), real), np.empty((4, size), np.uint32)
     return _Tile(
         np.empty((logits.shape[1], size), real),
@@ -155,8 +157,10 @@ def _targets(target: Any, ignore_index: int, rank: Any, tile: _Tile, w: int) -> 
         if t == ignore_index:
             tile.y[p] = tile.kept[p] = rank.size
             tile.finest[p] = finest
+            tile.valid[p] = 0
             continue
         y = np.uint32(t)
+        tile.valid[p] = 1
         tile.y[p] = tile.kept[p] = y
         if not some:
             some, finest = True, rank[y]
@@ -193,13 +197,24 @@ def _exponentials(z: Any, at: int, shape: Shape, terms: Terms, tile: _Tile, w: i
             logs, factor = tile.logs[shape.up[c]], terms.sibling[c]
             for p in range(w):
                 logs[p] += factor * (row[p] - peak[p])
+
+
+@njit(**FAST)
+def _sums(shape: Shape, tile: _Tile, w: int) -> bool:
+    """Sum the exponentials upwards; whether one underflowed, or a logit is no number."""
+    leaves, inner = tile.e.shape[0], shape.children.size - 1
+    root, lowest, doubtful = tile.s[inner], tile.part, 0
+    for p in range(w):
+        lowest[p] = 1
     for i in range(inner - 1, -1, -1):
         s, above = tile.s[i], tile.s[shape.up[leaves + i]]
         for p in range(w):
             above[p] += s[p]
-    root = tile.s[inner]
+            lowest[p] = min(lowest[p], s[p])
     for p in range(w):
         tile.log_root[p] = log(root[p])
+        doubtful += (lowest[p] < TINY) | (not root[p] < np.inf)
+    return doubtful > 0
 
 
 @njit(**FAST)
@@ -221,18 +236,12 @@ def _set_aside(shape: Shape, terms: Terms, tile: _Tile, w: int) -> bool:
     """Take out the pixels with a logit that is no number or a sum that underflowed; whether there are any."""
     inner, leaves = shape.children.size - 1, tile.e.shape[0]
     root, lowest, aside = tile.s[inner], tile.part, False
-    for p in range(w):
-        lowest[p] = 1
-    if terms.even.size > 1 or terms.sibling.size > 1:  # any sum may count
-        for i in range(inner):
-            s = tile.s[i]
-            for p in range(w):
-                lowest[p] = min(lowest[p], s[p])
+    every = terms.even.size > 1 or terms.sibling.size > 1  # any sum may count, not those on the way alone
     for p in range(w):
         y = tile.y[p]
         if y < shape.up.size:
             i = shape.up[y] if y < leaves else y - leaves  # the least sum on the way to the target
-            if not root[p] < np.inf or tile.s[i, p] < TINY or lowest[p] < TINY:
+            if not root[p] < np.inf or tile.s[i, p] < TINY or (every and lowest[p] < TINY):
                 tile.y[p] = shape.up.size
                 aside = True
         elif not root[p] < np.inf:
@@ -260,6 +269,13 @@ def _target_terms(z: Any, at: int, shape: Shape, terms: Terms, tile: _Tile, w: i
         _focus(terms.focus, leaf, tile, w)
         for p in range(w):
             tile.leaf[p] = tile.factors[p] = tile.part[p]
+    if terms.sibling.size > 1:
+        logs, summed = tile.logs[inner], terms.sibling_sum[inner]
+        for p in range(w):
+            tile.loss[p] += (summed * tile.log_root[p] - logs[p]) if tile.valid[p] > 0 else 0
+            tile.factors[p] += summed * tile.valid[p]
+        for step in range(steps):
+            _open(step, shape, terms, tile, w)
     if gradient:
         tile.r[:, :w] = 0
     for step in range(steps):
@@ -282,6 +298,21 @@ def _target_terms(z: Any, at: int, shape: Shape, terms: Terms, tile: _Tile, w: i
                 tile.part[p] /= tile.sums[p]
             for p in range(w):
                 tile.r[tile.inner[p], p] += tile.part[p]
+
+
+@njit(**FAST)
+def _open(step: int, shape: Shape, terms: Terms, tile: _Tile, w: int) -> None:
+    """The terms of the children of one node on the way to the target."""
+    for p in range(w):
+        i = shape.opened[tile.y[p], step]
+        tile.inner[p] = i
+        tile.sums[p] = tile.logs[i, p]
+        tile.part[p] = terms.sibling_sum[i]
+    for p in range(w):
+        tile.loss[p] += tile.part[p] * tile.log_root[p] - tile.sums[p]
+        tile.factors[p] += tile.part[p]
+    for p in range(w):
+        tile.opened[tile.inner[p], p] = 1
 
 
 @njit(**FAST)
@@ -320,8 +351,6 @@ def _focus(gamma: float, nll: Any, tile: _Tile, w: int) -> None:
 @njit(**FAST)
 def _even(shape: Shape, terms: Terms, tile: _Tile, w: int, alike: bool) -> None:
     """The terms that all nodes have: the inner nodes' part of the spread, then loss and factors."""
-    if terms.even.size <= 1:
-        return
     leaves, inner = tile.e.shape[0], shape.children.size - 1
     tile.part[:w] = 0
     for i in range(inner):
@@ -338,9 +367,7 @@ def _even(shape: Shape, terms: Terms, tile: _Tile, w: int, alike: bool) -> None:
 
 @njit(**FAST)
 def _siblings(shape: Shape, terms: Terms, tile: _Tile, w: int) -> None:
-    """The terms of the siblings of the nodes on the way to the target."""
-    if terms.sibling.size <= 1:
-        return
+    """Of the terms of the siblings on the way to the target the inner nodes' part; what all pixels open is the root."""
     leaves, inner = tile.e.shape[0], shape.children.size - 1
     for i in range(inner):
         s, logs, factor = tile.s[i], tile.logs[shape.up[leaves + i]], terms.sibling[leaves + i]
@@ -348,18 +375,7 @@ def _siblings(shape: Shape, terms: Terms, tile: _Tile, w: int) -> None:
             for p in range(w):
                 logs[p] += factor * log(s[p])
     tile.opened[:, :w] = 0
-    for p in range(w):
-        y = tile.y[p]
-        if y == shape.up.size:
-            continue
-        for step in range(shape.path.shape[1] + 1):
-            u = y if step == shape.path.shape[1] else leaves + shape.path[y, step]
-            if u == leaves + inner or (u == y and y >= leaves and step == shape.path.shape[1]):
-                continue
-            i = shape.up[u]
-            tile.opened[i, p] = 1
-            tile.loss[p] += terms.sibling_sum[i] * tile.log_root[p] - tile.logs[i, p]
-            tile.factors[p] += terms.sibling_sum[i]
+    tile.opened[inner, :w] = tile.valid[:w]
 
 
 @njit(**FAST)
@@ -373,7 +389,11 @@ def _gradient(g: Any, at: int, shape: Shape, terms: Terms, tile: _Tile, w: int, 
         r, above, s = tile.r[i], tile.r[shape.up[leaves + i]], tile.s[i]
         for p in range(w):
             r[p] += above[p]
-        if even:
+        if even and alike:
+            factor = terms.even[leaves + i, tile.finest[0]]
+            for p in range(w):
+                r[p] += tile.valid[p] * factor / s[p]
+        elif even:
             factors = terms.even[leaves + i]
             for p in range(w):
                 r[p] += tile.valid[p] * factors[tile.finest[p]] / s[p]
@@ -418,6 +438,7 @@ def _exactly(z: Any, at: int, shape: Shape, terms: Terms, tile: _Tile, w: int, s
             tile.loss[p] = exact_pixel(z64, y, shape, terms, sums, g.size > 0)
         elif y == shape.up.size and not tile.s[inner, p] < np.inf:  # ignored, whatever the network says
             z64[:] = 0
+            tile.loss[p] = 0
         else:
             continue
         if g.size:

@@ -16,7 +16,7 @@ class Terms(NamedTuple):
         even: Factor that every node v has for any target whose finest level is l, (V, D); (1, 1) for none.
         even_sum: The sum of `even` over the nodes, (D,).
         sibling: Factor of a node where its parent is on the way to the target, (V,); (1,) for none.
-        sibling_sum: The sum of `sibling` over the children of each inner node and of the root, (I + 1,).
+        sibling_sum: The sum of `sibling` over the children of each inner node and of the root, (I + 2,); 0 at last.
         focus: Exponent gamma of the focal modulation; 0 for none.
     """
 

@@ -64,7 +64,7 @@ def terms(
     even = np.zeros((nodes, levels) if smoothing > 0 and not siblings else (1, 1))
     even_sum = np.zeros(levels)
     sibling = np.zeros(nodes if smoothing > 0 and siblings else 1)
-    sibling_sum = np.zeros(inner + 1)
+    sibling_sum = np.zeros(inner + 2)
     for v in range(nodes):
         before, step = -1, -1
         for level in range(shape.rank[v] + 1):
@@ -73,16 +73,15 @@ def terms(
                 step = step + 1 if u >= leaves else steps
             own[v, level] = weights[v] / total[level]
             factor = factors[level, u] / total[level]
-            part = (1.0 - smoothing) * factor * weights[v]
-            if siblings and u == before:
-                part += smoothing * factor * weights[u]  # alone at this level: nobody to share with
+            alone = siblings and (u == before or shape.children[shape.up[u]] == 1)  # nobody to share with
+            part = (1.0 if alone else 1.0 - smoothing) * factor * weights[v]
             target[v, step] += part
             whole[v] += part
             if smoothing > 0 and u == v:
                 share = smoothing * factor * weights[v]
                 if not siblings:
                     even[v, level] = share / shape.groups[level]
-                elif u != before:
+                elif not alone:
                     sibling[v] = share / shape.children[shape.up[v]]
                     sibling_sum[shape.up[v]] += sibling[v]
             before = u

@@ -1,0 +1,329 @@
+"""The fused loss against the plain reference: every option, layout and type, and any tree."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from loss.trees import CHAIN, FACES, PERMUTED, STREET, compiled_of, flat_of, nested_of, pixels, random_tree
+
+import hierdsl
+from hierdsl.loss import hierarchical_cross_entropy, hierarchical_level_losses
+from hierdsl.loss.cpu import arithmetic
+from hierdsl.loss.shape import shape_of
+from hierdsl.weighting import hxe
+
+IGNORE = -100
+TREES = {"helen": FACES, "street": STREET, "permuted": PERMUTED, "chain": CHAIN}
+SMOOTHINGS = [(0.0, "uniform"), (0.1, "uniform"), (0.1, "siblings"), (1.0, "siblings")]
+
+
+def both(logits, target, compiled, **options):
+    """Loss, level losses and gradient of the fused form and of the reference in float64."""
+    found = []
+    for engine, given in (("fused", logits), ("reference", logits.double())):
+        z = given.detach().clone().requires_grad_()
+        loss, levels = hierarchical_cross_entropy(
+            z, target, compiled, engine=engine, return_levels=True, **options
+        )
+        (loss.double() * spread_of(loss)).sum().backward()
+        found.append((loss.detach().double(), levels.double(), z.grad.double()))
+    return found
+
+
+def spread_of(loss):
+    """Another factor for each pixel's loss, so that what is upstream counts."""
+    return torch.linspace(0.5, 1.5, loss.numel(), dtype=torch.float64).view(loss.shape)
+
+
+def assert_equal(logits, target, compiled, rtol=1e-12, atol=1e-13, **options):
+    fused, plain = both(logits, target, compiled, **options)
+    for mine, theirs in zip(fused, plain, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=rtol, atol=atol)
+
+
+@pytest.mark.parametrize("layout", ["columns", "rows", "slabs"])
+@pytest.mark.parametrize("tree", TREES)
+@pytest.mark.parametrize("focal_gamma", [0.0, 0.5, 2.0])
+@pytest.mark.parametrize(("label_smoothing", "smoothing"), SMOOTHINGS)
+def test_equals_the_reference(layout, tree, focal_gamma, label_smoothing, smoothing):
+    compiled = TREES[tree]
+    logits, target = pixels(compiled, (2, 5, 3), scale=3.0)
+    target[0, 0] = IGNORE
+    if layout == "rows":
+        logits = logits.contiguous(memory_format=torch.channels_last)
+    elif layout == "slabs":
+        logits = logits.repeat_interleave(2, dim=3)[..., ::2]
+    weight = torch.rand(compiled.num_leaves, dtype=torch.float64) + 0.1
+    options = {"focal_gamma": focal_gamma, "label_smoothing": label_smoothing, "smoothing": smoothing}
+    for reduction, weighting in itertools.product(("mean", "sum", "none"), (None, hxe(compiled, 0.3))):
+        chosen = options | {"reduction": reduction, "weighting": weighting, "weight": weight}
+        assert_equal(logits, target, compiled, **chosen)
+    assert_equal(logits, target, compiled, **options)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    tree=random_tree(),
+    seed=st.integers(0, 2**20),
+    scale=st.sampled_from([0.0, 1.0, 30.0]),
+    coarse=st.booleans(),
+    smoothing=st.sampled_from(SMOOTHINGS),
+    focal_gamma=st.sampled_from([0.0, 1.5]),
+    rows=st.booleans(),
+)
+def test_any_tree(tree, seed, scale, coarse, smoothing, focal_gamma, rows):
+    compiled = compiled_of(tree)
+    logits, target = pixels(compiled, (7,) if rows else (2, 3), seed=seed, scale=scale, coarse=coarse)
+    target[0] = IGNORE
+    share, kind = smoothing
+    assert_equal(
+        logits, target, compiled, label_smoothing=share, smoothing=kind, focal_gamma=focal_gamma, atol=1e-11
+    )
+
+
+@pytest.mark.parametrize(("leaves", "levels"), list(itertools.product([1, 2, 3, 31, 64, 257], [1, 2, 3, 5])))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_sizes_types_and_layouts(leaves, levels, dtype):
+    compiled = nested_of(leaves, levels)
+    logits, target = pixels(compiled, (3, 5, 7), seed=leaves, scale=4.0, dtype=dtype)
+    target[1] = IGNORE  # an image without a label
+    target[0, 2] = IGNORE
+    precision = torch.finfo(dtype).eps
+    for layout in (torch.contiguous_format, torch.channels_last):
+        z = logits.contiguous(memory_format=layout).clone(memory_format=layout)
+        fused, plain = both(z, target, compiled)
+        torch.testing.assert_close(fused[0], plain[0], rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(fused[1], plain[1], rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(fused[2], plain[2], rtol=4 * precision, atol=1e-2 * precision + 1e-8)
+        assert (fused[2][1] == 0).all()
+    rows, of_rows = logits.movedim(1, -1).reshape(-1, leaves), target.reshape(-1)
+    fused, plain = both(rows, of_rows, compiled)
+    torch.testing.assert_close(fused[0], plain[0], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(fused[2], plain[2], rtol=4 * precision, atol=1e-2 * precision + 1e-8)
+
+
+@pytest.mark.parametrize("scale", [1.0, 10.0, 100.0, 1e4])
+@pytest.mark.parametrize("rows", [False, True])
+@pytest.mark.parametrize("smoothing", SMOOTHINGS[:3])
+@pytest.mark.parametrize("name", ["helen", "vistas"])
+def test_exact_at_any_confidence(name, smoothing, rows, scale):
+    compiled = hierdsl.compile_hierarchy(hierdsl.load(name))
+    logits, target = pixels(compiled, (400,) if rows else (2, 20, 10), scale=scale, dtype=torch.float32)
+    fused, plain = both(logits, target, compiled, label_smoothing=smoothing[0], smoothing=smoothing[1])
+    torch.testing.assert_close(fused[0], plain[0], rtol=1e-6, atol=0)
+    torch.testing.assert_close(fused[1], plain[1], rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(fused[2], plain[2], rtol=1e-4, atol=2e-6 * float(plain[2].abs().max()))
+
+
+@pytest.mark.parametrize("scale", [1, 8])
+@pytest.mark.parametrize("name", ["helen", "vistas"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_equals_the_papers_own_figures(shared, name, scale, dtype):
+    oracle = np.load(shared / "oracle" / f"{name}_scale{scale}.npz")
+    compiled = hierdsl.compile_hierarchy(hierdsl.load(name))
+    logits = torch.tensor(oracle["logits"], dtype=dtype, requires_grad=True)
+    loss, levels = hierarchical_cross_entropy(
+        logits, torch.tensor(oracle["target"]), compiled, engine="fused", return_levels=True
+    )
+    loss.backward()
+    rtol = 1e-12 if dtype == torch.float64 else 1e-5
+    np.testing.assert_allclose(loss.item(), oracle["total"], rtol=rtol)
+    np.testing.assert_allclose(levels.numpy()[::-1], oracle["level_losses_fine_to_coarse"], rtol=rtol)
+    np.testing.assert_allclose(
+        logits.grad, oracle["grad"], rtol=rtol, atol=rtol * np.abs(oracle["grad"]).max()
+    )
+
+
+@pytest.mark.parametrize("rows", [False, True])
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+@pytest.mark.parametrize("smoothing", SMOOTHINGS[:3])
+def test_what_is_no_number_shows_where_it_counts_and_nowhere_else(rows, value, smoothing):
+    logits, target = pixels(FACES, (6,) if rows else (1, 6))
+    flat = target.view(-1)
+    flat[0] = IGNORE
+    view = logits.view(6, 11) if rows else logits[0].T
+    view[0, 3] = value
+    for spoilt in (False, True):
+        if spoilt:
+            view[1, 3] = value
+        z = logits.clone().requires_grad_()
+        loss, levels = hierarchical_cross_entropy(
+            z,
+            target,
+            FACES,
+            engine="fused",
+            return_levels=True,
+            label_smoothing=smoothing[0],
+            smoothing=smoothing[1],
+        )
+        loss.backward()
+        gradient = z.grad.view(6, 11) if rows else z.grad[0].T
+        assert (gradient[0] == 0).all()
+        assert gradient[2:].isfinite().all()
+        assert loss.isnan() == spoilt
+        assert gradient[1].isnan().all() == spoilt
+        assert levels[0].isnan() == spoilt
+
+
+def test_a_masked_class_has_no_probability():
+    logits, target = pixels(FACES, (4, 3), coarse=False)
+    target[target == 3] = 4
+    logits[:, 3] = -torch.inf
+    assert_equal(logits, target, FACES)
+    assert_equal(logits.movedim(1, -1).reshape(-1, 11), target.view(-1), FACES)
+
+
+@pytest.mark.parametrize("rows", [False, True])
+def test_the_number_of_threads_changes_nothing(rows):
+    logits, target = pixels(FACES, (4, 70, 130), dtype=torch.float32)
+    if rows:
+        logits, target = logits.movedim(1, -1).reshape(-1, 11), target.view(-1)
+    found, threads = [], torch.get_num_threads()
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            z = logits.clone().requires_grad_()
+            loss, levels = hierarchical_cross_entropy(z, target, FACES, engine="fused", return_levels=True)
+            loss.backward()
+            found.append((loss, levels, z.grad))
+    finally:
+        torch.set_num_threads(threads)
+    for other in found[1:]:
+        assert all(torch.equal(*pair) for pair in zip(found[0], other, strict=True))
+
+
+def test_tiles_cover_every_pixel():
+    """Sizes around those of a tile and of a slab."""
+    for size in (1, 15, 16, 17, 1023, 1024, 1025, 2049):
+        logits, target = pixels(FACES, (2, size), seed=size)
+        assert_equal(logits, target, FACES, reduction="none")
+    for dtype in (torch.bfloat16,):
+        logits, target = pixels(FACES, (1, 300, 400), dtype=dtype)
+        fused, plain = both(logits, target, FACES, reduction="none")
+        torch.testing.assert_close(fused[0], plain[0], rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(fused[2], plain[2], rtol=1e-2, atol=1e-3)
+
+
+def test_level_losses_are_plain():
+    logits, target = pixels(FACES)
+    plain = hierarchical_level_losses(logits, target, FACES)
+    for options in ({}, {"label_smoothing": 0.2}, {"focal_gamma": 2.0}, {"weighting": hxe(FACES, 0.5)}):
+        for engine in ("fused", "reference"):
+            _, levels = hierarchical_cross_entropy(
+                logits, target, FACES, return_levels=True, engine=engine, **options
+            )
+            torch.testing.assert_close(levels, plain)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_smoothing_within_siblings_is_the_cross_entropy_against_its_distribution(weighted):
+    """Written out with a loop over pixels, levels and siblings."""
+    logits, target = pixels(STREET, (9,))
+    weight = torch.rand(STREET.num_leaves, dtype=torch.float64) + 0.1 if weighted else torch.ones(6)
+    share, expected = 0.3, []
+    log_p = logits.log_softmax(1)
+    below = [[c for c in range(6) if is_under(STREET, c, v)] for v in range(STREET.num_nodes)]
+    for row, y in zip(log_p, target.tolist(), strict=True):
+        loss = 0.0
+        for level, factor in enumerate(STREET.level_weights):
+            if STREET.group[level, y] < 0:
+                continue
+            cut = STREET.group_nodes[level].tolist()
+            own = cut[STREET.group[level, y]]
+            coarser = [] if level == 0 else STREET.group_nodes[level - 1].tolist()
+            siblings = [
+                v
+                for v in cut
+                if (own in coarser and v == own)
+                or (own not in coarser and v not in coarser and STREET.parent[v] == STREET.parent[own])
+                or (own not in coarser and level == 0)
+            ]
+            for v in {*siblings, own}:
+                alone = {*siblings, own} == {own}
+                part = share / len(siblings) * float(np.mean([weight[c] for c in below[v]])) * (not alone)
+                if v == own:
+                    part += (1 if alone else 1 - share) * float(np.mean([weight[c] for c in below[y]]))
+                loss -= factor * part * row[below[v]].logsumexp(0).item()
+        expected.append(loss)
+    for engine in ("fused", "reference"):
+        found = hierarchical_cross_entropy(
+            logits,
+            target,
+            STREET,
+            weight=weight,
+            reduction="none",
+            label_smoothing=share,
+            smoothing="siblings",
+            engine=engine,
+        )
+        torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64))
+
+
+def is_under(compiled, leaf, node):
+    while leaf not in (-1, node):
+        leaf = compiled.parent[leaf]
+    return leaf == node
+
+
+def test_focal_modulation_of_one_level_is_that_of_its_paper():
+    compiled = flat_of(5)
+    logits, target = pixels(compiled, (20,))
+    p = logits.softmax(1).gather(1, target[:, None])[:, 0]
+    for gamma in (0.5, 1.0, 2.0, 5.0):
+        found = hierarchical_cross_entropy(logits, target, compiled, reduction="none", focal_gamma=gamma)
+        torch.testing.assert_close(found, -((1 - p) ** gamma) * p.log())
+
+
+def test_shape_of_a_tree_follows_its_parents():
+    for compiled in TREES.values():
+        shape, leaves = shape_of(compiled), compiled.num_leaves
+        inner = compiled.num_nodes - leaves
+        for v in range(compiled.num_nodes):
+            above, node = [], v
+            while node >= 0:
+                if node >= leaves:
+                    above.append(node - leaves)
+                node = compiled.parent[node]
+            assert [i for i in shape.path[v] if i < inner] == above[::-1]
+            assert [i for i in shape.opened[v] if i < inner] == [i for i in above[::-1] if i + leaves != v]
+        if len(shape.span):
+            for i, (start, end) in enumerate(shape.span):
+                assert [is_under(compiled, c, leaves + i) for c in range(leaves)] == [
+                    start <= c < end for c in range(leaves)
+                ]
+    assert not len(shape_of(PERMUTED).span)
+
+
+def test_exponential_and_logarithm():
+    x = -np.linspace(0, 86, 4001, dtype=np.float32)
+    exact = np.exp(x.astype(np.float64))
+    found = np.array([arithmetic.exp32(v) for v in x])
+    assert np.abs(found / exact - 1).max() < 2e-7
+    y = np.concatenate([exact, np.linspace(0.4, 3, 1001)]).astype(np.float32)
+    found = np.array([arithmetic.log32(v) for v in y])
+    reference = np.log(y.astype(np.float64))
+    assert np.abs(found - reference).max() < 8e-6  # half a unit of the largest, 86
+    assert (np.abs(found - reference) <= 2e-7 * np.maximum(np.abs(reference), 0.5)).all()
+    assert arithmetic.exp32(np.float32(-88)) == 0
+    assert arithmetic.exp32(np.float32(-np.inf)) == 0
+    assert np.isnan(arithmetic.exp32(np.float32(np.nan)))
+
+
+def test_what_cannot_be_fused_says_why():
+    logits, target = pixels(FACES)
+    with pytest.raises(RuntimeError, match="it has no gradient for weights"):
+        hierarchical_cross_entropy(
+            logits, target, FACES, level_weights=torch.ones(4, requires_grad=True), engine="fused"
+        )
+    weights = torch.ones(4, dtype=torch.float64, requires_grad=True)
+    hierarchical_cross_entropy(logits, target, FACES, level_weights=weights).backward()
+    torch.testing.assert_close(weights.grad, hierarchical_level_losses(logits, target, FACES))
+    with pytest.raises(ValueError, match="'uniform' or 'siblings', not 'even'"):
+        hierarchical_cross_entropy(logits, target, FACES, smoothing="even")
+    with pytest.raises(ValueError, match="focal_gamma is 0 or more"):
+        hierarchical_cross_entropy(logits, target, FACES, focal_gamma=-1)
+    with pytest.raises(ValueError, match="logits are of a floating-point type"):
+        hierarchical_cross_entropy(logits.long(), target, FACES)

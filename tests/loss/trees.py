@@ -1,0 +1,67 @@
+"""Trees and pixels for the tests of the loss."""
+
+import torch
+from hypothesis import strategies as st
+
+import hierdsl
+
+
+def compiled_of(text):
+    hierarchy, diagnostics = hierdsl.analyze(text)
+    assert hierarchy is not None, diagnostics
+    return hierdsl.compile_hierarchy(hierarchy)
+
+
+def flat_of(leaves):
+    return compiled_of("tree\n" + "".join(f"    c{i}\n" for i in range(leaves)))
+
+
+def nested_of(leaves, levels):
+    """A tree of `leaves` leaves whose deepest lies at depth `levels`, with shallow leaves where they fit."""
+    lines = ["tree"]
+    left, depth = leaves, 0
+    while depth < levels - 1 and left > 2:
+        lines.append("    " * (depth + 1) + f"only{depth}")
+        lines.append("    " * (depth + 1) + f"inner{depth}")
+        left, depth = left - 1, depth + 1
+    lines += ["    " * (depth + 1) + f"leaf{i}" for i in range(left)]
+    return compiled_of("\n".join(lines) + "\n")
+
+
+FACES = hierdsl.compile_hierarchy(hierdsl.load("helen"))
+STREET = compiled_of(
+    "levels\n    a [weight=0.5]\n    b [weight=-0.25]\n    c\n"
+    "tree\n    sky\n    flat\n        road\n        path\n    thing\n        car\n        human\n"
+    "            walker\n            rider\n"
+)
+
+
+def pixels(compiled, shape=(2, 5, 4), seed=0, dtype=torch.float64, scale=1.0, coarse=True):
+    generator = torch.Generator().manual_seed(seed)
+    logits = scale * torch.randn(
+        shape[0], compiled.num_leaves, *shape[1:], generator=generator, dtype=torch.float64
+    )
+    top = compiled.num_nodes if coarse else compiled.num_leaves
+    return logits.to(dtype), torch.randint(0, top, shape, generator=generator)
+
+
+PERMUTED = compiled_of(
+    "hierarchy permuted\n    channels labels\ntree\n    a\n        b = 3\n        c = 0\n    d = 1\n    e\n"
+    "        f = 4\n        g\n            h = 2\n            i = 5\n"
+)
+"""Channels in another order than the lines: the leaves of a are no neighbours."""
+CHAIN = compiled_of(
+    "tree\n    a\n        b\n            c\n                d\n                e\n        f\n    g\n        h\n"
+)
+"""Children without siblings."""
+
+
+@st.composite
+def random_tree(draw):
+    """The text of a tree of up to 20 nodes."""
+    lines, depth = ["tree"], 0
+    for number in range(draw(st.integers(1, 20))):
+        depth = draw(st.integers(0, depth)) if number else 0
+        lines.append("    " * (depth + 1) + f"n{number}")
+        depth += 1
+    return "\n".join(lines) + "\n"

@@ -173,7 +173,7 @@ def _targets(target: Any, ignore_index: int, rank: Any, tile: _Tile, w: int) -> 
 @njit(**FAST)
 def _exponentials(z: Any, at: int, shape: Shape, terms: Terms, tile: _Tile, w: int, alike: bool) -> None:
     """The largest logits; exponentials and their sums; of the smoothing the leaves' part."""
-    leaves, inner = z.shape[0], shape.children.size - 1
+    leaves = z.shape[0]
     even, siblings = terms.even.size > 1, terms.sibling.size > 1
     peak, spread = tile.peak, tile.spread
     for p in range(w):
@@ -192,7 +192,7 @@ def _exponentials(z: Any, at: int, shape: Shape, terms: Terms, tile: _Tile, w: i
             e[p] = value
             s[p] += value
         if even:
-            _add(spread, terms.even[c], row, peak, tile.finest, w, alike)
+            _add(spread, terms.even[:, c], row, peak, tile.finest, w, alike)
         elif siblings and terms.sibling[c] != 0:
             logs, factor = tile.logs[shape.up[c]], terms.sibling[c]
             for p in range(w):
@@ -357,7 +357,7 @@ def _even(shape: Shape, terms: Terms, tile: _Tile, w: int, alike: bool) -> None:
         s = tile.s[i]
         for p in range(w):
             tile.sums[p] = log(s[p])
-        _add(tile.spread, terms.even[leaves + i], tile.sums, tile.part, tile.finest, w, alike)
+        _add(tile.spread, terms.even[:, leaves + i], tile.sums, tile.part, tile.finest, w, alike)
     for p in range(w):
         if tile.y[p] < shape.up.size:
             factor = terms.even_sum[tile.finest[p]]
@@ -367,7 +367,7 @@ def _even(shape: Shape, terms: Terms, tile: _Tile, w: int, alike: bool) -> None:
 
 @njit(**FAST)
 def _siblings(shape: Shape, terms: Terms, tile: _Tile, w: int) -> None:
-    """Of the terms of the siblings on the way to the target the inner nodes' part; what all pixels open is the root."""
+    """Of the terms of the siblings on the way to the target the inner nodes' part; the root is on every way."""
     leaves, inner = tile.e.shape[0], shape.children.size - 1
     for i in range(inner):
         s, logs, factor = tile.s[i], tile.logs[shape.up[leaves + i]], terms.sibling[leaves + i]
@@ -390,11 +390,11 @@ def _gradient(g: Any, at: int, shape: Shape, terms: Terms, tile: _Tile, w: int, 
         for p in range(w):
             r[p] += above[p]
         if even and alike:
-            factor = terms.even[leaves + i, tile.finest[0]]
+            factor = terms.even[tile.finest[0], leaves + i]
             for p in range(w):
                 r[p] += tile.valid[p] * factor / s[p]
         elif even:
-            factors = terms.even[leaves + i]
+            factors = terms.even[:, leaves + i]
             for p in range(w):
                 r[p] += tile.valid[p] * factors[tile.finest[p]] / s[p]
         elif siblings and terms.sibling[leaves + i] != 0:
@@ -404,7 +404,7 @@ def _gradient(g: Any, at: int, shape: Shape, terms: Terms, tile: _Tile, w: int, 
     for c in range(leaves):
         row, e, r = g[c, at : at + w], tile.e[c], tile.r[shape.up[c]]
         if even:
-            factors = terms.even[c]
+            factors = terms.even[:, c]
             if alike:
                 factor = factors[tile.finest[0]]
                 for p in range(w):

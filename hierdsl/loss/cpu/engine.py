@@ -18,11 +18,12 @@ from hierdsl.loss.cpu.columns import columns
 from hierdsl.loss.cpu.rows import rows
 from hierdsl.loss.cpu.structures import Terms
 from hierdsl.loss.cpu.terms import count, terms
+from hierdsl.loss.cpu.whole_rows import whole_rows
 from hierdsl.loss.options import no_node
 from hierdsl.loss.shape import Shape
 
 _TILE = 1 << 15  # values of one tile: with their exponentials they stay in the second cache
-_CHUNK = 1 << 17  # values of one chunk at least: well above what it costs to hand one to a thread
+_CHUNK = 1 << 16  # values of one chunk at least: well above what it costs to hand one to a thread
 _MOST_CHUNKS = 64
 _SLAB = 1 << 20  # values that are converted at a time, where the loops cannot read the logits as they are
 
@@ -62,6 +63,7 @@ def fused(
     """
     real = torch.float64 if logits.dtype == torch.float64 else torch.float32
     tree = Shape(*[table.numpy() for table in shape])
+    target = target.long()  # of other types one a loop would have to be compiled
     counts = _counts(target, ignore_index, len(tree.up))
     found = terms(
         tree,
@@ -83,7 +85,7 @@ def fused(
             losses.zero_()
     elif logits.dtype == real and logits.is_contiguous() and logits.ndim > 2:
         sums = run.columns(logits, target, slope, losses)
-    elif logits.dtype == real and run.takes_rows and (by_row := _rows_of(logits)) is not None:
+    elif logits.dtype == real and (by_row := _rows_of(logits)) is not None:
         sums = run.rows(by_row, target, None if slope is None else _rows_of(slope), losses)
     else:
         sums = run.slabs(logits, target, slope, losses)
@@ -117,7 +119,8 @@ class _Run:
     def __init__(self, shape: Shape, made: Terms, ignore_index: int, levels: bool) -> None:
         self.shape, self.terms, self.ignore_index, self.levels = shape, made, ignore_index, levels
         smooth = made.even.size > 1 or made.sibling.size > 1
-        self.takes_rows = not smooth and len(shape.span) == len(shape.children) - 1
+        # without smoothing the sums on the way to the target are enough, if each is one of neighbours
+        self.by_row = whole_rows if smooth or len(shape.span) < len(shape.children) - 1 else rows
 
     def columns(
         self, logits: Tensor, target: Tensor, gradient: Tensor | None, losses: Tensor | None
@@ -147,7 +150,9 @@ class _Run:
         each = np.empty(0, z.dtype) if losses is None else losses.reshape(-1).numpy()
 
         def work(first: int, last: int, sums: NDArray[np.float64]) -> None:
-            rows(z, y, self.ignore_index, self.shape, self.terms, first, last, g, each, sums, self.levels)
+            self.by_row(
+                z, y, self.ignore_index, self.shape, self.terms, first, last, g, each, sums, self.levels
+            )
 
         return _in_chunks(work, len(z), z.size, len(self.shape.groups))
 

@@ -55,7 +55,7 @@ def exact_pixel(z: Any, y: int, shape: Shape, terms: Terms, level_losses: Any, g
                     counts[v] += terms.sibling[v]
     if terms.even.size > 1:
         for v in range(leaves + inner):
-            part = terms.even[v, shape.rank[y]]
+            part = terms.even[shape.rank[y], v]
             if part != 0:
                 loss += part * (root - log_sum[v])
                 counts[v] += part

@@ -1,8 +1,7 @@
 """The loss over pixels whose channels lie side by side in memory: logits (M, C), one row a pixel.
 
-The leaves below a node are a run of channels, so that the way from the root to the target cuts a row into pieces, two a
-step: the sum over a node is that over the next one and two pieces more; within a piece the gradient is e_c times one
-number.
+The leaves below a node are neighbours, so that the way from the root to the target cuts a row into pieces, two a step:
+the sum over a node is that over the next one and two pieces more; in a piece the gradient is e_c times one number.
 """
 
 from typing import Any
@@ -16,7 +15,8 @@ from hierdsl.loss.cpu.exact import exact_pixel, focal
 from hierdsl.loss.cpu.structures import Terms
 from hierdsl.loss.shape import Shape
 
-_LANES = 32
+LANES = 32
+"""Numbers that are compared side by side."""
 _SUM: Any = FAST | {"fastmath": {"contract", "nsz", "reassoc"}}  # in any order, so that vectors can be used
 
 
@@ -50,7 +50,7 @@ def rows(
         levels: Whether the latter are wanted.
     """
     leaves, steps = logits.shape[1], shape.path.shape[1]
-    e, z64, lanes = np.empty(leaves, logits.dtype), np.empty(leaves), np.empty(_LANES, logits.dtype)
+    e, z64, lanes = np.empty(leaves, logits.dtype), np.empty(leaves), np.empty(LANES, logits.dtype)
     sums_of, nll = np.empty(steps, logits.dtype), np.empty(steps + 1, logits.dtype)
     sums[:] = 0
     for m in range(first, last):
@@ -59,8 +59,8 @@ def rows(
             g[:] = 0
         else:
             y = np.uint32(target[m])
-            peak = _largest(z, lanes)
-            whole = _exponentials(z, peak, e)
+            peak = largest(z, lanes)
+            whole = exponentials(z, peak, e)
             depth = _sums_on_the_way(e, y, shape, sums_of)
             if not whole < np.inf or (depth and sums_of[depth - 1] < TINY):
                 z64[:] = z
@@ -69,13 +69,13 @@ def rows(
                     g[:] = z64
             else:
                 own = z[y] - peak if y < leaves else log(whole)
-                loss, factors, of_leaf = _terms_of(own, whole, y, terms, sums_of, nll, depth)
+                loss, factors, of_leaf = terms_on_the_way(own, whole, y, terms, sums_of, nll, depth)
                 if g.size:
                     _gradient(g, e, shape, y, factors / whole, sums_of, depth)
                     if y < leaves:
                         g[y] -= of_leaf
                 if levels:
-                    _level_losses(shape, terms, y, nll, sums[1:])
+                    level_losses(shape, terms, y, nll, sums[1:])
         sums[0] += loss
         if losses.size:
             losses[m] = loss
@@ -100,7 +100,7 @@ def _sums_on_the_way(e: Any, y: int, shape: Shape, sums: Any) -> int:
 
 
 @njit(**FAST)
-def _terms_of(
+def terms_on_the_way(
     own: Any, whole: Any, y: int, terms: Terms, sums: Any, nll: Any, depth: int
 ) -> tuple[Any, Any, Any]:
     """The loss, the sum of all factors and that of the leaf; `sums` become factor / sum, `nll` is filled in."""
@@ -126,15 +126,15 @@ def _terms_of(
 
 
 @njit(**FAST)
-def _largest(z: Any, lanes: Any) -> Any:
+def largest(z: Any, lanes: Any) -> Any:
     """The largest number of a row, lane by lane."""
-    even = z.size // _LANES * _LANES
+    even = z.size // LANES * LANES
     lanes[:] = z[0]
-    for at in range(0, even, _LANES):
-        for j in range(_LANES):
+    for at in range(0, even, LANES):
+        for j in range(LANES):
             lanes[j] = max(lanes[j], z[at + j])
     peak = z[0]
-    for j in range(_LANES):
+    for j in range(LANES):
         peak = max(peak, lanes[j])
     for c in range(even, z.size):
         peak = max(peak, z[c])
@@ -142,7 +142,7 @@ def _largest(z: Any, lanes: Any) -> Any:
 
 
 @njit(**FAST)
-def _exponentials(z: Any, peak: Any, e: Any) -> Any:
+def exponentials(z: Any, peak: Any, e: Any) -> Any:
     """Write e**(z - peak) and give their sum."""
     for c in range(z.size):
         e[c] = exp(z[c] - peak)
@@ -178,7 +178,8 @@ def _scaled(g: Any, e: Any, start: int, end: int, factor: Any) -> None:
 
 
 @njit(**FAST)
-def _level_losses(shape: Shape, terms: Terms, y: int, nll: Any, sums: Any) -> None:
+def level_losses(shape: Shape, terms: Terms, y: int, nll: Any, sums: Any) -> None:
+    """Add the level losses of one pixel."""
     leaves, steps = shape.up.size - (shape.children.size - 1), shape.path.shape[1]
     step, before = -1, -1
     for level in range(shape.rank[y] + 1):

@@ -13,7 +13,7 @@ class Terms(NamedTuple):
             (V + 1, K + 1).
         whole: The sum of these, (V + 1,).
         level: Weight of each target in each level's own loss, (V + 1, D).
-        even: Factor that every node v has for any target whose finest level is l, (V, D); (1, 1) for none.
+        even: Factor that every node v has for any target whose finest level is l, (D, V); (1, 1) for none.
         even_sum: The sum of `even` over the nodes, (D,).
         sibling: Factor of a node where its parent is on the way to the target, (V,); (1,) for none.
         sibling_sum: The sum of `sibling` over the children of each inner node and of the root, (I + 2,); 0 at last.

@@ -61,7 +61,7 @@ def terms(
     steps = shape.path.shape[1]
     target, whole = np.zeros((nodes + 1, steps + 1)), np.zeros(nodes + 1)
     own = np.zeros((nodes + 1, levels))
-    even = np.zeros((nodes, levels) if smoothing > 0 and not siblings else (1, 1))
+    even = np.zeros((levels, nodes) if smoothing > 0 and not siblings else (1, 1))
     even_sum = np.zeros(levels)
     sibling = np.zeros(nodes if smoothing > 0 and siblings else 1)
     sibling_sum = np.zeros(inner + 2)
@@ -80,15 +80,14 @@ def terms(
             if smoothing > 0 and u == v:
                 share = smoothing * factor * weights[v]
                 if not siblings:
-                    even[v, level] = share / shape.groups[level]
+                    even[level, v] = share / shape.groups[level]
                 elif not alone:
                     sibling[v] = share / shape.children[shape.up[v]]
                     sibling_sum[shape.up[v]] += sibling[v]
             before = u
     if smoothing > 0 and not siblings:
-        for v in range(nodes):
-            for level in range(levels):
-                if level > 0:
-                    even[v, level] += even[v, level - 1]
-                even_sum[level] += even[v, level]
+        for level in range(levels):
+            if level > 0:
+                even[level] += even[level - 1]
+            even_sum[level] = even[level].sum()
     return Terms(target, whole, own, even, even_sum, sibling, sibling_sum, focus)

@@ -1,0 +1,146 @@
+"""The loss over rows, (M, C), with the sum of every inner node: what smoothing needs, and channels in any order.
+
+As `hierdsl.loss.cpu.columns`, with one pixel at a time: sums and factors go up and down the tree node by node.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from hierdsl.loss.cpu.arithmetic import log
+from hierdsl.loss.cpu.columns import FAST, TINY
+from hierdsl.loss.cpu.exact import exact_pixel
+from hierdsl.loss.cpu.rows import LANES, exponentials, largest, level_losses, terms_on_the_way
+from hierdsl.loss.cpu.structures import Terms
+from hierdsl.loss.shape import Shape
+
+
+@njit(**FAST)
+def whole_rows(
+    logits: Any,
+    target: Any,
+    ignore_index: int,
+    shape: Shape,
+    terms: Terms,
+    first: int,
+    last: int,
+    gradient: Any,
+    losses: Any,
+    sums: Any,
+    levels: bool,
+) -> None:
+    """Work through the rows from `first` to before `last`; the arguments are those of `rows`."""
+    real, leaves, inner = logits.dtype, logits.shape[1], shape.children.size - 1
+    steps = shape.path.shape[1]
+    e, z64, lanes = np.empty(leaves, real), np.empty(leaves), np.empty(LANES, real)
+    s, r = np.empty(inner + 1, real), np.empty(inner + 1, real)
+    x, factors_of = np.empty(leaves + inner, real), np.zeros(leaves + inner, real)
+    on_the_way, nll = np.empty(steps, real), np.empty(steps + 1, real)
+    sums[:] = 0
+    for m in range(first, last):
+        z, g, loss = logits[m], gradient[m if gradient.size else 0], real.type(0)
+        if np.int64(target[m]) == ignore_index:
+            g[:] = 0
+        else:
+            y = np.uint32(target[m])
+            peak = largest(z, lanes)
+            exponentials(z, peak, e)
+            lowest = _sums(e, shape.up, s)
+            whole, depth = s[inner], 0
+            while depth < steps and shape.path[y, depth] < inner:
+                on_the_way[depth] = s[shape.path[y, depth]]
+                depth += 1
+            if not whole < np.inf or lowest < TINY:
+                z64[:] = z
+                loss = real.type(exact_pixel(z64, int(y), shape, terms, sums[1:], g.size > 0))
+                if g.size:
+                    g[:] = z64
+            else:
+                own = z[y] - peak if y < leaves else log(whole)
+                loss, factors, of_leaf = terms_on_the_way(own, whole, y, terms, on_the_way, nll, depth)
+                spread = _spread(z, peak, s, y, depth, shape, terms, x, factors_of)
+                loss += spread[0]
+                factors += spread[1]
+                if g.size:
+                    _factors_over_sums(y, depth, factors, on_the_way, factors_of, s, shape, r)
+                    for c in range(leaves):
+                        g[c] = -e[c] * r[shape.up[c]] - factors_of[c]
+                    if y < leaves:
+                        g[y] -= of_leaf
+                if levels:
+                    level_losses(shape, terms, y, nll, sums[1:])
+        sums[0] += loss
+        if losses.size:
+            losses[m] = loss
+
+
+@njit(**FAST)
+def _sums(e: Any, up: Any, s: Any) -> Any:
+    """Sum the exponentials below each inner node and the root; the least sum."""
+    leaves, inner = e.size, s.size - 1
+    s[:] = 0
+    for c in range(leaves):
+        s[up[c]] += e[c]
+    lowest = e.dtype.type(1)
+    for i in range(inner - 1, -1, -1):
+        s[up[leaves + i]] += s[i]
+        lowest = min(lowest, s[i])
+    return lowest
+
+
+@njit(**FAST)
+def _spread(
+    z: Any, peak: Any, s: Any, y: int, depth: int, shape: Shape, terms: Terms, x: Any, factors_of: Any
+) -> tuple[Any, Any]:
+    """Write the factor that smoothing gives each node; what it adds to the loss, and the sum of the factors."""
+    leaves, inner, real = z.size, s.size - 1, z.dtype.type
+    even, siblings = terms.even.size > 1, terms.sibling.size > 1
+    if not even and not siblings:
+        return real(0), real(0)
+    for c in range(leaves):
+        x[c] = z[c] - peak
+    for i in range(inner):
+        x[leaves + i] = log(s[i])
+    if even:
+        finest = terms.even[shape.rank[y]]
+        total = terms.even_sum[shape.rank[y]]
+        for v in range(x.size):
+            factors_of[v] = finest[v]
+    else:
+        opened, total = np.zeros(inner + 1, z.dtype), terms.sibling_sum[inner]
+        opened[inner] = 1
+        for step in range(depth):
+            i = shape.opened[y, step]
+            if i < inner:
+                opened[i] = 1
+                total += terms.sibling_sum[i]
+        for v in range(x.size):
+            factors_of[v] = terms.sibling[v] * opened[shape.up[v]]
+    return total * log(s[inner]) - _product(factors_of, x), total
+
+
+@njit(**FAST)
+def _product(factors: Any, x: Any) -> Any:
+    """The sum of the products; a factor of 0 silences even what is infinite."""
+    total = factors.dtype.type(0)
+    for v in range(x.size):
+        if factors[v] != 0:
+            total += factors[v] * x[v]
+    return total
+
+
+@njit(**FAST)
+def _factors_over_sums(
+    y: int, depth: int, factors: Any, on_the_way: Any, factors_of: Any, s: Any, shape: Shape, r: Any
+) -> None:
+    """The r of every inner node: the summed factor / sum from it up, less all factors over the whole."""
+    inner = s.size - 1
+    leaves = shape.up.size - inner
+    for i in range(inner):
+        r[i] = factors_of[leaves + i] / s[i]
+    for step in range(depth):
+        r[shape.path[y, step]] += on_the_way[step]  # factor / sum by now
+    r[inner] = -factors / s[inner]
+    for i in range(inner):
+        r[i] += r[shape.up[leaves + i]]

@@ -9,17 +9,18 @@ factor that -log p of node v has for a pixel, and F their sum:
     r_i = sum of f_v / s_v over inner nodes v from i up, less F / s_root        parents first
     gradient_c = -e_c * r_parent(c) - f_c
 
-A pixel's target only decides where factors are put, and a level costs what its inner nodes cost.
+A pixel's target only decides where factors are put, and a level costs what its inner nodes cost. A pixel with a sum
+that underflows, or with a logit that is no number, is set aside for `hierdsl.loss.cpu.exact`.
+
+The functions take arrays and no structures of arrays, which Numba takes ten times as long to compile.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from hierdsl.loss.cpu.arithmetic import exp, log
-from hierdsl.loss.cpu.exact import exact_pixel
 from hierdsl.loss.cpu.structures import Terms
 from hierdsl.loss.shape import Shape
 
@@ -31,30 +32,22 @@ FAST: Any = {
     "error_model": "numpy",
     "fastmath": {"contract", "nsz"},  # neither of them changes what is no number
 }
-
-
-class _Tile(NamedTuple):
-    """Buffers of one thread, for up to P pixels: rows of nodes (..., P), and one value a pixel (P,)."""
-
-    e: NDArray[Any]
-    s: NDArray[Any]
-    r: NDArray[Any]
-    opened: NDArray[Any]  # 1 where the node is above one on the way to the target
-    logs: NDArray[Any]  # sum over the children of sibling factor * (z - peak, or log s)
-    nll: NDArray[Any]  # -log p of the nodes of the path and, last, of the target that is a leaf
-    peak: NDArray[Any]  # largest logit
-    log_root: NDArray[Any]
-    leaf: NDArray[Any]  # factor of the target that is a leaf
-    part: NDArray[Any]  # factor of the node of one step of the path
-    sums: NDArray[Any]  # and its sum of exponentials
-    loss: NDArray[Any]
-    factors: NDArray[Any]  # F
-    spread: NDArray[Any]  # sum over all nodes of even factor * (z - peak, or log s)
-    valid: NDArray[Any]  # 1 where the pixel counts in these loops
-    inner: NDArray[Any]  # inner index of the node of one step
-    y: NDArray[Any]  # the target; V where the pixel does not count in these loops
-    kept: NDArray[Any]  # the target; V where it is ignored
-    finest: NDArray[Any]  # the finest level where the target has a group
+# rows of one value a pixel
+_PEAK = 0  # largest logit
+_LOG_ROOT = 1
+_LEAF = 2  # factor of the target that is a leaf
+_PART = 3  # factor of the node of one step of the path
+_SUM = 4  # and its sum of exponentials
+_LOSS = 5
+_FACTORS = 6  # F
+_SPREAD = 7  # sum over all nodes of even factor * (z - peak, or log s)
+_VALID = 8  # 1 where the pixel counts in these loops
+_LINES = 9
+# rows of one index a pixel
+_Y = 0  # the target; V where the pixel does not count in these loops
+_FINEST = 1  # the finest level where the target has a group
+_INNER = 2  # inner index of the node of one step
+_INDICES = 3
 
 
 @njit(**FAST)
@@ -71,7 +64,8 @@ def columns(
     losses: Any,
     sums: Any,
     levels: bool,
-) -> None:
+    aside: Any,
+) -> int:
     """Work through the tiles from `first` to before `last`.
 
     Args:
@@ -87,360 +81,436 @@ def columns(
         losses: (N, P), to write; empty for none.
         sums: The loss and the level losses of these tiles, (1 + D,) float64, to write.
         levels: Whether the latter are wanted.
+        aside: Numbers of the pixels that were set aside, image by image, to write; as long as the tiles.
+
+    Returns:
+        How many were set aside.
     """
-    pixels = logits.shape[2]
-    tile = _buffers(logits, shape.children.size, shape.path.shape[1], size, terms.sibling.size > 1)
-    sums[:] = 0
-    per_image = (pixels + size - 1) // size
-    for number in range(first, last):
-        n, at = number // per_image, number % per_image * size
-        w = min(size, pixels - at)
-        z, g = logits[n], gradient[n if gradient.size else 0]
-        some, alike = _targets(target[n, at : at + w], ignore_index, shape.rank, tile, w)
-        if not some:
-            g[:, at : at + w] = 0
-            if losses.size:
-                losses[n, at : at + w] = 0
-            continue
-        _exponentials(z, at, shape, terms, tile, w, alike)
-        aside = _sums(shape, tile, w) and _set_aside(shape, terms, tile, w)
-        if terms.sibling.size > 1:
-            _siblings(shape, terms, tile, w)
-        _target_terms(z, at, shape, terms, tile, w, g.size > 0)
-        if levels:
-            _level_losses(shape, terms, tile, w, sums[1:])
-        if terms.even.size > 1:
-            _even(shape, terms, tile, w, alike)
-        if g.size:
-            _gradient(g, at, shape, terms, tile, w, alike)
-        if aside:
-            _exactly(z, at, shape, terms, tile, w, sums[1:], g)
-        for p in range(w):
-            sums[0] += tile.loss[p]
-        if losses.size:
-            losses[n, at : at + w] = tile.loss[:w]
-
-
-@njit(**FAST)
-def _buffers(logits: Any, rows: int, steps: int, size: int, siblings: bool) -> _Tile:
-    real, some = logits.dtype, rows + 1 if siblings else 1
-    each, indices = np.empty((9, size), real), np.empty((4, size), np.uint32)
-    return _Tile(
-        np.empty((logits.shape[1], size), real),
-        np.empty((rows, size), real),
-        np.empty((rows, size), real),
+    up, path, node, rank = shape.up, shape.path, shape.node, shape.rank
+    leaves, inner, steps, pixels = logits.shape[1], shape.children.size - 1, path.shape[1], logits.shape[2]
+    even, siblings, make = terms.even.size > 1, terms.sibling.size > 1, gradient.size > 0
+    real, some = logits.dtype, inner + 2 if siblings else 1
+    e, s, r = (
+        np.empty((leaves, size), real),
+        np.empty((inner + 1, size), real),
+        np.empty((inner + 1, size), real),
+    )
+    logs, opened, nll = (
         np.empty((some, size), real),
         np.empty((some, size), real),
         np.empty((steps + 1, size), real),
-        each[0],
-        each[1],
-        each[2],
-        each[3],
-        each[4],
-        each[5],
-        each[6],
-        each[7],
-        each[8],
-        indices[0],
-        indices[1],
-        indices[2],
-        indices[3],
     )
+    line, index = np.empty((_LINES, size), real), np.empty((_INDICES, size), np.uint32)
+    for i in range(sums.size):
+        sums[i] = 0
+    taken, per_image = 0, (pixels + size - 1) // size
+    for number in range(first, last):
+        n, at = number // per_image, number % per_image * size
+        w = min(size, pixels - at)
+        z, g = logits[n], gradient[n if make else 0]
+        found = _targets(target[n], at, ignore_index, rank, index, line, w)
+        if found == 0:
+            for c in range(g.shape[0]):
+                _fill(g[c, at : at + w], w)
+            _fill(line[_LOSS], w)
+        else:
+            alike = found == 1
+            _exponentials(z, at, up, e, s, line, w)
+            if even:
+                _spread(z, at, terms.even, line, index, w, alike)
+            if siblings:
+                _fill_rows(logs, w)
+                _logs_of_leaves(z, at, up, terms.sibling, line, logs, w)
+            if _sums(up, s, line, w):
+                taken = _set_aside(
+                    n * pixels + at, up, leaves, s, line, index, even or siblings, aside, taken, w
+                )
+            _leaf_terms(z, at, terms.target, terms.whole, line, index, nll[steps], w)
+            if terms.focus > 0:
+                _focus(terms.focus, nll[steps], line, w)
+                _copy(line[_PART], line[_LEAF], w)
+                _copy(line[_PART], line[_FACTORS], w)
+            if siblings:
+                _logs_of_inner(up, leaves, terms.sibling, s, logs, w)
+                _open_all(opened, line, logs, terms.sibling_sum, w)
+                for step in range(steps):
+                    _open(shape.opened, step, terms.sibling_sum, logs, opened, line, index, w)
+            _fill_rows(r, w)
+            for step in range(steps):
+                _step(path, step, terms.target, s, nll[step], line, index, w)
+                if terms.focus > 0:
+                    _focus(terms.focus, nll[step], line, w)
+                    _add(line[_PART], line[_FACTORS], w)
+                _put(line, index, r, w)
+            if levels:
+                _level_losses(node, rank, leaves, terms.level, nll, index, sums, w)
+            if even:
+                _even(terms.even, terms.even_sum, leaves, s, line, index, w, alike)
+            if make:
+                _down(up, leaves, s, r, line, terms.even, terms.sibling, opened, index, w, alike)
+                _gradient(g, at, e, r, up, line, index, terms.even, terms.sibling, opened, w, alike)
+        for p in range(w):
+            sums[0] += line[_LOSS, p]
+        if losses.size:
+            _copy(line[_LOSS], losses[n, at : at + w], w)
+    return taken
 
 
 @njit(**FAST)
-def _targets(target: Any, ignore_index: int, rank: Any, tile: _Tile, w: int) -> tuple[bool, bool]:
-    """Read the targets; whether any counts, and whether those that do have the same finest level."""
-    some, alike, finest = False, True, rank[0]
+def _fill(row: Any, w: int) -> None:
     for p in range(w):
-        t = np.int64(target[p])
+        row[p] = 0
+
+
+@njit(**FAST)
+def _fill_rows(rows: Any, w: int) -> None:
+    for i in range(rows.shape[0]):
+        _fill(rows[i], w)
+
+
+@njit(**FAST)
+def _copy(source: Any, to: Any, w: int) -> None:
+    for p in range(w):
+        to[p] = source[p]
+
+
+@njit(**FAST)
+def _add(row: Any, to: Any, w: int) -> None:
+    for p in range(w):
+        to[p] += row[p]
+
+
+@njit(**FAST)
+def _targets(target: Any, at: int, ignore_index: int, rank: Any, index: Any, line: Any, w: int) -> int:
+    """Read the targets: 0 if none counts, 1 if those that do have the same finest level, else 2."""
+    found, finest = 0, rank[0]
+    for p in range(w):
+        t = np.int64(target[at + p])
+        line[_VALID, p] = t != ignore_index
         if t == ignore_index:
-            tile.y[p] = tile.kept[p] = rank.size
-            tile.finest[p] = finest
-            tile.valid[p] = 0
+            index[_Y, p] = rank.size
+            index[_FINEST, p] = finest
             continue
         y = np.uint32(t)
-        tile.valid[p] = 1
-        tile.y[p] = tile.kept[p] = y
-        if not some:
-            some, finest = True, rank[y]
-            tile.finest[:p] = finest
-        tile.finest[p] = rank[y]
-        alike &= rank[y] == finest
-    return some, alike
+        index[_Y, p] = y
+        if found == 0:
+            found, finest = 1, rank[y]
+            for q in range(p):
+                index[_FINEST, q] = finest
+        index[_FINEST, p] = rank[y]
+        if rank[y] != finest:
+            found = 2
+    return found
 
 
 @njit(**FAST)
-def _exponentials(z: Any, at: int, shape: Shape, terms: Terms, tile: _Tile, w: int, alike: bool) -> None:
-    """The largest logits; exponentials and their sums; of the smoothing the leaves' part."""
-    leaves = z.shape[0]
-    even, siblings = terms.even.size > 1, terms.sibling.size > 1
-    peak, spread = tile.peak, tile.spread
+def _exponentials(z: Any, at: int, up: Any, e: Any, s: Any, line: Any, w: int) -> None:
+    """The largest logits; the exponentials, and their sums below the parent of each leaf."""
+    peak = line[_PEAK]
     for p in range(w):
         peak[p] = z[0, at + p]
-        spread[p] = 0
-    for c in range(1, leaves):
+    for c in range(1, e.shape[0]):
         row = z[c, at : at + w]
         for p in range(w):
             peak[p] = max(peak[p], row[p])
-    tile.s[:, :w] = 0
-    tile.logs[:, :w] = 0
-    for c in range(leaves):
-        row, e, s = z[c, at : at + w], tile.e[c], tile.s[shape.up[c]]
+    _fill_rows(s, w)
+    for c in range(e.shape[0]):
+        row, to, total = z[c, at : at + w], e[c], s[up[c]]
         for p in range(w):
             value = exp(row[p] - peak[p])
-            e[p] = value
-            s[p] += value
-        if even:
-            _add(spread, terms.even[:, c], row, peak, tile.finest, w, alike)
-        elif siblings and terms.sibling[c] != 0:
-            logs, factor = tile.logs[shape.up[c]], terms.sibling[c]
-            for p in range(w):
-                logs[p] += factor * (row[p] - peak[p])
+            to[p] = value
+            total[p] += value
 
 
 @njit(**FAST)
-def _sums(shape: Shape, tile: _Tile, w: int) -> bool:
+def _spread(z: Any, at: int, factors: Any, line: Any, index: Any, w: int, alike: bool) -> None:
+    """The leaves' part of what all nodes have."""
+    _fill(line[_SPREAD], w)
+    for c in range(z.shape[0]):
+        _spread_of(z[c, at : at + w], line[_PEAK], factors[:, c], line[_SPREAD], index[_FINEST], w, alike)
+
+
+@njit(**FAST)
+def _spread_of(high: Any, low: Any, factors: Any, spread: Any, finest: Any, w: int, alike: bool) -> None:
+    """Add factor * (high - low), the factor by the finest level of each pixel's target."""
+    if not alike:
+        for p in range(w):
+            factor = factors[finest[p]]
+            if factor != 0:
+                spread[p] += factor * (high[p] - low[p])
+    elif factors[finest[0]] != 0:
+        factor = factors[finest[0]]
+        for p in range(w):
+            spread[p] += factor * (high[p] - low[p])
+
+
+@njit(**FAST)
+def _logs_of_leaves(z: Any, at: int, up: Any, factors: Any, line: Any, logs: Any, w: int) -> None:
+    """Add factor * (z - peak) of each leaf to the row of its parent."""
+    peak = line[_PEAK]
+    for c in range(z.shape[0]):
+        if factors[c] != 0:
+            row, to, factor = z[c, at : at + w], logs[up[c]], factors[c]
+            for p in range(w):
+                to[p] += factor * (row[p] - peak[p])
+
+
+@njit(**FAST)
+def _logs_of_inner(up: Any, leaves: int, factors: Any, s: Any, logs: Any, w: int) -> None:
+    """Add factor * log s of each inner node to the row of its parent."""
+    for i in range(s.shape[0] - 1):
+        if factors[leaves + i] != 0:
+            row, to, factor = s[i], logs[up[leaves + i]], factors[leaves + i]
+            for p in range(w):
+                to[p] += factor * log(row[p])
+
+
+@njit(**FAST)
+def _sums(up: Any, s: Any, line: Any, w: int) -> bool:
     """Sum the exponentials upwards; whether one underflowed, or a logit is no number."""
-    leaves, inner = tile.e.shape[0], shape.children.size - 1
-    root, lowest, doubtful = tile.s[inner], tile.part, 0
+    inner = s.shape[0] - 1
+    leaves = up.size - inner
+    root, log_root, lowest, doubtful = s[inner], line[_LOG_ROOT], line[_PART], 0
     for p in range(w):
         lowest[p] = 1
     for i in range(inner - 1, -1, -1):
-        s, above = tile.s[i], tile.s[shape.up[leaves + i]]
+        row, above = s[i], s[up[leaves + i]]
         for p in range(w):
-            above[p] += s[p]
-            lowest[p] = min(lowest[p], s[p])
+            above[p] += row[p]
+            lowest[p] = min(lowest[p], row[p])
     for p in range(w):
-        tile.log_root[p] = log(root[p])
+        log_root[p] = log(root[p])
         doubtful += (lowest[p] < TINY) | (not root[p] < np.inf)
     return doubtful > 0
 
 
 @njit(**FAST)
-def _add(total: Any, factors: Any, high: Any, low: Any, finest: Any, w: int, alike: bool) -> None:
-    """Add factor * (high - low) to the total, the factor by the finest level of each pixel's target."""
-    if not alike:
-        for p in range(w):
-            factor = factors[finest[p]]
-            if factor != 0:
-                total[p] += factor * (high[p] - low[p])
-    elif factors[finest[0]] != 0:
-        factor = factors[finest[0]]
-        for p in range(w):
-            total[p] += factor * (high[p] - low[p])
+def _set_aside(
+    number: int,
+    up: Any,
+    leaves: int,
+    s: Any,
+    line: Any,
+    index: Any,
+    every: bool,
+    aside: Any,
+    taken: int,
+    w: int,
+) -> int:
+    """Take out the pixels whose sums that count are not exact: all sums, or those on the way to the target."""
+    inner = s.shape[0] - 1
+    for p in range(w):
+        y = index[_Y, p]
+        regular = s[inner, p] < np.inf
+        if y < up.size:
+            i = up[y] if y < leaves else y - leaves  # the least sum on the way to the target
+            if not regular or s[i, p] < TINY or (every and line[_PART, p] < TINY):
+                index[_Y, p] = up.size
+                line[_VALID, p] = 0
+                aside[taken] = number + p
+                taken += 1
+        elif not regular:  # ignored, whatever the network says
+            aside[taken] = number + p
+            taken += 1
+    return taken
 
 
 @njit(**FAST)
-def _set_aside(shape: Shape, terms: Terms, tile: _Tile, w: int) -> bool:
-    """Take out the pixels with a logit that is no number or a sum that underflowed; whether there are any."""
-    inner, leaves = shape.children.size - 1, tile.e.shape[0]
-    root, lowest, aside = tile.s[inner], tile.part, False
-    every = terms.even.size > 1 or terms.sibling.size > 1  # any sum may count, not those on the way alone
+def _leaf_terms(z: Any, at: int, target: Any, whole: Any, line: Any, index: Any, nll: Any, w: int) -> None:
+    """Begin the loss with the term of the target itself where it is a leaf."""
+    leaves, last, values = z.shape[0], target.shape[1] - 1, line[_SUM]
     for p in range(w):
-        y = tile.y[p]
-        if y < shape.up.size:
-            i = shape.up[y] if y < leaves else y - leaves  # the least sum on the way to the target
-            if not root[p] < np.inf or tile.s[i, p] < TINY or (every and lowest[p] < TINY):
-                tile.y[p] = shape.up.size
-                aside = True
-        elif not root[p] < np.inf:
-            aside = True
-        tile.valid[p] = tile.y[p] < shape.up.size
-    return aside
+        y = index[_Y, p]
+        values[p] = z[y, at + p] - line[_PEAK, p] if y < leaves else line[_LOG_ROOT, p]
+        line[_PART, p] = target[y, last]
+        line[_FACTORS, p] = whole[y]
+    part, loss, leaf, log_root, valid = line[_PART], line[_LOSS], line[_LEAF], line[_LOG_ROOT], line[_VALID]
+    for p in range(w):
+        nll[p] = log_root[p] - values[p]
+        loss[p] = part[p] * nll[p] if valid[p] > 0 else 0
+        leaf[p] = part[p]
 
 
 @njit(**FAST)
-def _target_terms(z: Any, at: int, shape: Shape, terms: Terms, tile: _Tile, w: int, gradient: bool) -> None:
-    """The terms of the nodes on the way to the target, and of itself."""
-    leaves, inner, steps = z.shape[0], shape.children.size - 1, shape.path.shape[1]
-    root, focus = tile.s[inner], terms.focus > 0
+def _step(path: Any, step: int, target: Any, s: Any, nll: Any, line: Any, index: Any, w: int) -> None:
+    """The term of one inner node on the way to the target."""
+    root, loss, part, sums = s[s.shape[0] - 1], line[_LOSS], line[_PART], line[_SUM]
+    valid = line[_VALID]
     for p in range(w):
-        y = tile.y[p]
-        tile.sums[p] = z[y, at + p] - tile.peak[p] if y < leaves else tile.log_root[p]
-        tile.part[p] = terms.target[y, steps]
-        tile.factors[p] = terms.whole[y]
-    leaf = tile.nll[steps]
+        y = index[_Y, p]
+        i = path[y, step]
+        index[_INNER, p] = i
+        sums[p] = s[i, p]
+        part[p] = target[y, step]
     for p in range(w):
-        leaf[p] = tile.log_root[p] - tile.sums[p]
-        tile.loss[p] = tile.part[p] * leaf[p]
-        tile.leaf[p] = tile.part[p]
-    if focus:
-        _focus(terms.focus, leaf, tile, w)
-        for p in range(w):
-            tile.leaf[p] = tile.factors[p] = tile.part[p]
-    if terms.sibling.size > 1:
-        logs, summed = tile.logs[inner], terms.sibling_sum[inner]
-        for p in range(w):
-            tile.loss[p] += (summed * tile.log_root[p] - logs[p]) if tile.valid[p] > 0 else 0
-            tile.factors[p] += summed * tile.valid[p]
-        for step in range(steps):
-            _open(step, shape, terms, tile, w)
-    if gradient:
-        tile.r[:, :w] = 0
-    for step in range(steps):
-        nll = tile.nll[step]
-        for p in range(w):
-            y = tile.y[p]
-            i = shape.path[y, step]
-            tile.inner[p] = i
-            tile.sums[p] = tile.s[i, p]
-            tile.part[p] = terms.target[y, step]
-        for p in range(w):
-            nll[p] = log(root[p] / tile.sums[p])
-            tile.loss[p] += tile.part[p] * nll[p]
-        if focus:
-            _focus(terms.focus, nll, tile, w)
-            for p in range(w):
-                tile.factors[p] += tile.part[p]
-        if gradient:
-            for p in range(w):
-                tile.part[p] /= tile.sums[p]
-            for p in range(w):
-                tile.r[tile.inner[p], p] += tile.part[p]
+        nll[p] = log(root[p] / sums[p])
+        loss[p] += part[p] * nll[p] if valid[p] > 0 else 0
 
 
 @njit(**FAST)
-def _open(step: int, shape: Shape, terms: Terms, tile: _Tile, w: int) -> None:
-    """The terms of the children of one node on the way to the target."""
+def _put(line: Any, index: Any, r: Any, w: int) -> None:
+    """Factor / sum of that node, into its row."""
+    part, sums, inner = line[_PART], line[_SUM], index[_INNER]
     for p in range(w):
-        i = shape.opened[tile.y[p], step]
-        tile.inner[p] = i
-        tile.sums[p] = tile.logs[i, p]
-        tile.part[p] = terms.sibling_sum[i]
+        part[p] /= sums[p]
     for p in range(w):
-        tile.loss[p] += tile.part[p] * tile.log_root[p] - tile.sums[p]
-        tile.factors[p] += tile.part[p]
-    for p in range(w):
-        tile.opened[tile.inner[p], p] = 1
+        r[inner[p], p] += part[p]
 
 
 @njit(**FAST)
-def _level_losses(shape: Shape, terms: Terms, tile: _Tile, w: int, sums: Any) -> None:
-    """Add the level losses of these pixels."""
-    leaves, steps = tile.e.shape[0], shape.path.shape[1]
-    for p in range(w):
-        y = tile.y[p]
-        if y == shape.up.size:
-            continue
-        step, before = -1, -1
-        for level in range(shape.rank[y] + 1):
-            u = shape.node[y, level]
-            if u != before:
-                step = step + 1 if u >= leaves else steps
-            sums[level] += terms.level[y, level] * tile.nll[step, p]
-            before = u
-
-
-@njit(**FAST)
-def _focus(gamma: float, nll: Any, tile: _Tile, w: int) -> None:
+def _focus(gamma: float, nll: Any, line: Any, w: int) -> None:
     """Modulate the loss that was added last, part * nll, by (1 - p)**gamma; make `part` its factor in the gradient.
 
     The factor is minus the derivative of (1 - p)**gamma * nll by log p.
     """
     one, tiny, exponent = nll.dtype.type(1), nll.dtype.type(TINY), nll.dtype.type(gamma - 1)
+    loss, part, valid = line[_LOSS], line[_PART], line[_VALID]
     for p in range(w):
         probability = exp(-nll[p])
-        rest = one - probability
-        rest = max(rest, tiny)
+        rest = max(one - probability, tiny)
         power = rest if exponent == one else exp(exponent * log(rest))
-        tile.loss[p] += tile.part[p] * nll[p] * (power * rest - one)
-        tile.part[p] *= power * (rest + (exponent + one) * nll[p] * probability)
+        loss[p] += part[p] * nll[p] * (power * rest - one) if valid[p] > 0 else 0
+        part[p] *= power * (rest + (exponent + one) * nll[p] * probability)
 
 
 @njit(**FAST)
-def _even(shape: Shape, terms: Terms, tile: _Tile, w: int, alike: bool) -> None:
+def _open_all(opened: Any, line: Any, logs: Any, summed: Any, w: int) -> None:
+    """The terms of the children of the root, which is on every way."""
+    inner = opened.shape[0] - 2
+    _fill_rows(opened, w)
+    valid, log_root, loss, factors = line[_VALID], line[_LOG_ROOT], line[_LOSS], line[_FACTORS]
+    root, of_root, factor = logs[inner], opened[inner], summed[inner]
+    for p in range(w):
+        of_root[p] = valid[p]
+        loss[p] += factor * log_root[p] - root[p] if valid[p] > 0 else 0
+        factors[p] += factor * valid[p]
+
+
+@njit(**FAST)
+def _open(
+    on_the_way: Any, step: int, summed: Any, logs: Any, opened: Any, line: Any, index: Any, w: int
+) -> None:
+    """The terms of the children of one inner node on the way to the target."""
+    inner, part, values = index[_INNER], line[_PART], line[_SUM]
+    for p in range(w):
+        i = on_the_way[index[_Y, p], step]
+        inner[p] = i
+        values[p] = logs[i, p]
+        part[p] = summed[i]
+    log_root, loss, factors = line[_LOG_ROOT], line[_LOSS], line[_FACTORS]
+    for p in range(w):
+        loss[p] += part[p] * log_root[p] - values[p]
+        factors[p] += part[p]
+    for p in range(w):
+        opened[inner[p], p] = 1
+
+
+@njit(**FAST)
+def _level_losses(
+    node: Any, rank: Any, leaves: int, weights: Any, nll: Any, index: Any, sums: Any, w: int
+) -> None:
+    """Add the level losses of these pixels."""
+    steps = nll.shape[0] - 1
+    for p in range(w):
+        y = index[_Y, p]
+        if y == rank.size:
+            continue
+        step, before = -1, -1
+        for level in range(rank[y] + 1):
+            u = node[y, level]
+            if u != before:
+                step = step + 1 if u >= leaves else steps
+            sums[1 + level] += weights[y, level] * nll[step, p]
+            before = u
+
+
+@njit(**FAST)
+def _even(even: Any, even_sum: Any, leaves: int, s: Any, line: Any, index: Any, w: int, alike: bool) -> None:
     """The terms that all nodes have: the inner nodes' part of the spread, then loss and factors."""
-    leaves, inner = tile.e.shape[0], shape.children.size - 1
-    tile.part[:w] = 0
-    for i in range(inner):
-        s = tile.s[i]
+    _fill(line[_PART], w)
+    logs = line[_SUM]
+    for i in range(s.shape[0] - 1):
+        row = s[i]
         for p in range(w):
-            tile.sums[p] = log(s[p])
-        _add(tile.spread, terms.even[:, leaves + i], tile.sums, tile.part, tile.finest, w, alike)
+            logs[p] = log(row[p])
+        _spread_of(logs, line[_PART], even[:, leaves + i], line[_SPREAD], index[_FINEST], w, alike)
     for p in range(w):
-        if tile.y[p] < shape.up.size:
-            factor = terms.even_sum[tile.finest[p]]
-            tile.loss[p] += factor * tile.log_root[p] - tile.spread[p]
-            tile.factors[p] += factor
+        if line[_VALID, p] > 0:
+            factor = even_sum[index[_FINEST, p]]
+            line[_LOSS, p] += factor * line[_LOG_ROOT, p] - line[_SPREAD, p]
+            line[_FACTORS, p] += factor
 
 
 @njit(**FAST)
-def _siblings(shape: Shape, terms: Terms, tile: _Tile, w: int) -> None:
-    """Of the terms of the siblings on the way to the target the inner nodes' part; the root is on every way."""
-    leaves, inner = tile.e.shape[0], shape.children.size - 1
-    for i in range(inner):
-        s, logs, factor = tile.s[i], tile.logs[shape.up[leaves + i]], terms.sibling[leaves + i]
-        if factor != 0:
-            for p in range(w):
-                logs[p] += factor * log(s[p])
-    tile.opened[:, :w] = 0
-    tile.opened[inner, :w] = tile.valid[:w]
-
-
-@njit(**FAST)
-def _gradient(g: Any, at: int, shape: Shape, terms: Terms, tile: _Tile, w: int, alike: bool) -> None:
-    leaves, inner = tile.e.shape[0], shape.children.size - 1
-    even, siblings = terms.even.size > 1, terms.sibling.size > 1
-    root = tile.r[inner]
+def _down(
+    up: Any,
+    leaves: int,
+    s: Any,
+    r: Any,
+    line: Any,
+    even: Any,
+    sibling: Any,
+    opened: Any,
+    index: Any,
+    w: int,
+    alike: bool,
+) -> None:
+    """Sum factor / sum downwards, parents first."""
+    inner = s.shape[0] - 1
+    root, whole, factors, valid = r[inner], s[inner], line[_FACTORS], line[_VALID]
     for p in range(w):
-        root[p] = -tile.factors[p] / tile.s[inner, p]
+        root[p] = -factors[p] / whole[p]
     for i in range(inner):
-        r, above, s = tile.r[i], tile.r[shape.up[leaves + i]], tile.s[i]
+        row, above, sums = r[i], r[up[leaves + i]], s[i]
         for p in range(w):
-            r[p] += above[p]
-        if even and alike:
-            factor = terms.even[tile.finest[0], leaves + i]
-            for p in range(w):
-                r[p] += tile.valid[p] * factor / s[p]
-        elif even:
-            factors = terms.even[:, leaves + i]
-            for p in range(w):
-                r[p] += tile.valid[p] * factors[tile.finest[p]] / s[p]
-        elif siblings and terms.sibling[leaves + i] != 0:
-            factor, opened = terms.sibling[leaves + i], tile.opened[shape.up[leaves + i]]
-            for p in range(w):
-                r[p] += factor * opened[p] / s[p]
-    for c in range(leaves):
-        row, e, r = g[c, at : at + w], tile.e[c], tile.r[shape.up[c]]
-        if even:
-            factors = terms.even[:, c]
+            row[p] += above[p]
+        if even.size > 1:
             if alike:
-                factor = factors[tile.finest[0]]
+                factor = even[index[_FINEST, 0], leaves + i]
                 for p in range(w):
-                    row[p] = -e[p] * r[p] - factor * tile.valid[p]
+                    row[p] += valid[p] * factor / sums[p]
             else:
                 for p in range(w):
-                    row[p] = -e[p] * r[p] - factors[tile.finest[p]] * tile.valid[p]
-        elif siblings:
-            factor, opened = terms.sibling[c], tile.opened[shape.up[c]]
+                    row[p] += valid[p] * even[index[_FINEST, p], leaves + i] / sums[p]
+        elif sibling.size > 1 and sibling[leaves + i] != 0:
+            factor, of_parent = sibling[leaves + i], opened[up[leaves + i]]
             for p in range(w):
-                row[p] = -e[p] * r[p] - factor * opened[p]
-        else:
-            for p in range(w):
-                row[p] = -e[p] * r[p]
-    for p in range(w):
-        y = tile.y[p]
-        if y < leaves:
-            g[y, at + p] -= tile.leaf[p]
+                row[p] += factor * of_parent[p] / sums[p]
 
 
 @njit(**FAST)
-def _exactly(z: Any, at: int, shape: Shape, terms: Terms, tile: _Tile, w: int, sums: Any, g: Any) -> None:
-    """The pixels that were set aside."""
-    leaves, inner = z.shape[0], shape.children.size - 1
-    z64 = np.empty(leaves)
-    for p in range(w):
-        y = tile.kept[p]
-        if y < shape.up.size and tile.y[p] == shape.up.size:
-            for c in range(leaves):
-                z64[c] = z[c, at + p]
-            tile.loss[p] = exact_pixel(z64, y, shape, terms, sums, g.size > 0)
-        elif y == shape.up.size and not tile.s[inner, p] < np.inf:  # ignored, whatever the network says
-            z64[:] = 0
-            tile.loss[p] = 0
+def _gradient(
+    g: Any,
+    at: int,
+    e: Any,
+    r: Any,
+    up: Any,
+    line: Any,
+    index: Any,
+    even: Any,
+    sibling: Any,
+    opened: Any,
+    w: int,
+    alike: bool,
+) -> None:
+    valid = line[_VALID]
+    for c in range(e.shape[0]):
+        to, of, above = g[c, at : at + w], e[c], r[up[c]]
+        if even.size > 1 and alike:
+            factor = even[index[_FINEST, 0], c]
+            for p in range(w):
+                to[p] = -of[p] * above[p] - factor * valid[p]
+        elif even.size > 1:
+            for p in range(w):
+                to[p] = -of[p] * above[p] - even[index[_FINEST, p], c] * valid[p]
+        elif sibling.size > 1:
+            factor, of_parent = sibling[c], opened[up[c]]
+            for p in range(w):
+                to[p] = -of[p] * above[p] - factor * of_parent[p]
         else:
-            continue
-        if g.size:
-            for c in range(leaves):
-                g[c, at + p] = z64[c]
+            for p in range(w):
+                to[p] = -of[p] * above[p]
+    for p in range(w):
+        y = index[_Y, p]
+        if y < e.shape[0]:
+            g[y, at + p] -= line[_LEAF, p]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hierdsl.loss.cpu.columns import columns
+from hierdsl.loss.cpu.exact import exactly
 from hierdsl.loss.cpu.rows import rows
 from hierdsl.loss.cpu.structures import Terms
 from hierdsl.loss.cpu.terms import count, terms
@@ -135,9 +136,11 @@ class _Run:
         tiles = images * -(-z.shape[2] // size)
 
         def work(first: int, last: int, sums: NDArray[np.float64]) -> None:
-            columns(
-                z, y, self.ignore_index, self.shape, self.terms, first, last, size, g, each, sums, self.levels
-            )
+            aside = np.empty((last - first) * size, np.int64)
+            what = (z, y, self.ignore_index, self.shape, self.terms)
+            taken = columns(*what, first, last, size, g, each, sums, self.levels, aside)
+            if taken:
+                exactly(*what, aside[:taken], g, each, sums)
 
         return _in_chunks(work, tiles, z.size, len(self.shape.groups))
 
@@ -150,9 +153,12 @@ class _Run:
         each = np.empty(0, z.dtype) if losses is None else losses.reshape(-1).numpy()
 
         def work(first: int, last: int, sums: NDArray[np.float64]) -> None:
-            self.by_row(
-                z, y, self.ignore_index, self.shape, self.terms, first, last, g, each, sums, self.levels
-            )
+            aside = np.empty(last - first, np.int64)
+            what = (self.ignore_index, self.shape, self.terms)
+            taken = self.by_row(z, y, *what, first, last, g, each, sums, self.levels, aside)
+            if taken:
+                one = (..., None)
+                exactly(z[one], y[one], *what, aside[:taken], g[one], each[one], sums)
 
         return _in_chunks(work, len(z), z.size, len(self.shape.groups))
 

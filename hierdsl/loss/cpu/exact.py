@@ -15,6 +15,50 @@ from hierdsl.loss.shape import Shape
 
 
 @njit(nogil=True, cache=True)
+def exactly(
+    logits: Any,
+    target: Any,
+    ignore_index: int,
+    shape: Shape,
+    terms: Terms,
+    pixels: Any,
+    gradient: Any,
+    losses: Any,
+    sums: Any,
+) -> None:
+    """Add the loss and the level losses of some pixels to `sums`, (1 + D,), and write their gradient and losses.
+
+    Args:
+        logits: (N, C, P).
+        target: (N, P).
+        ignore_index: Target of pixels that count nowhere.
+        shape: Of the tree.
+        terms: Coefficients.
+        pixels: Numbers of the pixels, image by image.
+        gradient: (N, C, P), to write; empty for none.
+        losses: (N, P), to write; empty for none.
+        sums: Float64.
+    """
+    z = np.empty(logits.shape[1])
+    for number in pixels:
+        n, p = number // logits.shape[2], number % logits.shape[2]
+        y, loss = np.int64(target[n, p]), 0.0
+        if y != ignore_index:
+            for c in range(z.size):
+                z[c] = logits[n, c, p]
+            loss = exact_pixel(z, y, shape, terms, sums[1:], gradient.size > 0)
+        else:
+            for c in range(z.size):
+                z[c] = 0
+        sums[0] += loss
+        if losses.size:
+            losses[n, p] = loss
+        if gradient.size:
+            for c in range(z.size):
+                gradient[n, c, p] = z[c]
+
+
+@njit(nogil=True, cache=True)
 def exact_pixel(z: Any, y: int, shape: Shape, terms: Terms, level_losses: Any, gradient: Any) -> float:
     """Add the level losses to `level_losses`, write the gradient into `z` if asked for, and give the loss.
 

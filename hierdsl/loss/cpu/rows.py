@@ -1,7 +1,8 @@
 """The loss over pixels whose channels lie side by side in memory: logits (M, C), one row a pixel.
 
-The leaves below a node are neighbours, so that the way from the root to the target cuts a row into pieces, two a step:
-the sum over a node is that over the next one and two pieces more; in a piece the gradient is e_c times one number.
+The leaves below a node are neighbours, so that the way from the root to the target cuts a row into pieces, two a
+step: the sum over a node is that over the next one and two pieces more; in a piece the gradient is e_c times one
+number.
 """
 
 from typing import Any
@@ -11,7 +12,7 @@ from numba import njit
 
 from hierdsl.loss.cpu.arithmetic import exp, log
 from hierdsl.loss.cpu.columns import FAST, TINY
-from hierdsl.loss.cpu.exact import exact_pixel, focal
+from hierdsl.loss.cpu.exact import focal
 from hierdsl.loss.cpu.structures import Terms
 from hierdsl.loss.shape import Shape
 
@@ -33,7 +34,8 @@ def rows(
     losses: Any,
     sums: Any,
     levels: bool,
-) -> None:
+    aside: Any,
+) -> int:
     """Work through the rows from `first` to before `last`; no smoothing.
 
     Args:
@@ -48,11 +50,16 @@ def rows(
         losses: (M,), to write; empty for none.
         sums: The loss and the level losses of these rows, (1 + D,) float64, to write.
         levels: Whether the latter are wanted.
+        aside: Numbers of the rows with a sum that underflows or a logit that is no number, to write, (M,).
+
+    Returns:
+        How many were set aside.
     """
     leaves, steps = logits.shape[1], shape.path.shape[1]
-    e, z64, lanes = np.empty(leaves, logits.dtype), np.empty(leaves), np.empty(LANES, logits.dtype)
+    e, lanes = np.empty(leaves, logits.dtype), np.empty(LANES, logits.dtype)
     sums_of, nll = np.empty(steps, logits.dtype), np.empty(steps + 1, logits.dtype)
     sums[:] = 0
+    taken = 0
     for m in range(first, last):
         z, g, loss = logits[m], gradient[m if gradient.size else 0], logits.dtype.type(0)
         if np.int64(target[m]) == ignore_index:
@@ -63,10 +70,8 @@ def rows(
             whole = exponentials(z, peak, e)
             depth = _sums_on_the_way(e, y, shape, sums_of)
             if not whole < np.inf or (depth and sums_of[depth - 1] < TINY):
-                z64[:] = z
-                loss = logits.dtype.type(exact_pixel(z64, int(y), shape, terms, sums[1:], g.size > 0))
-                if g.size:
-                    g[:] = z64
+                aside[taken] = m
+                taken += 1
             else:
                 own = z[y] - peak if y < leaves else log(whole)
                 loss, factors, of_leaf = terms_on_the_way(own, whole, y, terms, sums_of, nll, depth)
@@ -79,6 +84,7 @@ def rows(
         sums[0] += loss
         if losses.size:
             losses[m] = loss
+    return taken
 
 
 @njit(**FAST)

@@ -87,7 +87,8 @@ def terms(
             before = u
     if smoothing > 0 and not siblings:
         for level in range(levels):
-            if level > 0:
-                even[level] += even[level - 1]
-            even_sum[level] = even[level].sum()
+            for v in range(nodes):
+                if level > 0:
+                    even[level, v] += even[level - 1, v]
+                even_sum[level] += even[level, v]
     return Terms(target, whole, own, even, even_sum, sibling, sibling_sum, focus)

@@ -10,7 +10,6 @@ from numba import njit
 
 from hierdsl.loss.cpu.arithmetic import log
 from hierdsl.loss.cpu.columns import FAST, TINY
-from hierdsl.loss.cpu.exact import exact_pixel
 from hierdsl.loss.cpu.rows import LANES, exponentials, largest, level_losses, terms_on_the_way
 from hierdsl.loss.cpu.structures import Terms
 from hierdsl.loss.shape import Shape
@@ -29,15 +28,17 @@ def whole_rows(
     losses: Any,
     sums: Any,
     levels: bool,
-) -> None:
+    aside: Any,
+) -> int:
     """Work through the rows from `first` to before `last`; the arguments are those of `rows`."""
     real, leaves, inner = logits.dtype, logits.shape[1], shape.children.size - 1
     steps = shape.path.shape[1]
-    e, z64, lanes = np.empty(leaves, real), np.empty(leaves), np.empty(LANES, real)
+    e, lanes = np.empty(leaves, real), np.empty(LANES, real)
     s, r = np.empty(inner + 1, real), np.empty(inner + 1, real)
     x, factors_of = np.empty(leaves + inner, real), np.zeros(leaves + inner, real)
     on_the_way, nll = np.empty(steps, real), np.empty(steps + 1, real)
     sums[:] = 0
+    taken = 0
     for m in range(first, last):
         z, g, loss = logits[m], gradient[m if gradient.size else 0], real.type(0)
         if np.int64(target[m]) == ignore_index:
@@ -52,10 +53,8 @@ def whole_rows(
                 on_the_way[depth] = s[shape.path[y, depth]]
                 depth += 1
             if not whole < np.inf or lowest < TINY:
-                z64[:] = z
-                loss = real.type(exact_pixel(z64, int(y), shape, terms, sums[1:], g.size > 0))
-                if g.size:
-                    g[:] = z64
+                aside[taken] = m
+                taken += 1
             else:
                 own = z[y] - peak if y < leaves else log(whole)
                 loss, factors, of_leaf = terms_on_the_way(own, whole, y, terms, on_the_way, nll, depth)
@@ -73,6 +72,7 @@ def whole_rows(
         sums[0] += loss
         if losses.size:
             losses[m] = loss
+    return taken
 
 
 @njit(**FAST)

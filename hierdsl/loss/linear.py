@@ -23,11 +23,10 @@ from hierdsl.loss.tiled import (
     real_type,
     scale_against_underflow,
     tiles,
+    values_of_tile,
 )
 from hierdsl.weighting import Weighting
 
-_VALUES = {"cpu": 1 << 19}  # logits of one tile: on a CPU they and their gradient stay in the last cache
-_VALUES_ELSEWHERE = 1 << 24  # enough to fill a GPU
 _LEAST = 256  # pixels of one tile: fewer, and the products wait for the weight to be read
 
 
@@ -337,10 +336,10 @@ def _pass(
     y = target.reshape(images, positions).contiguous()
     factors = None if by is None else by.reshape(images, positions)
     losses = torch.empty_like(y, dtype=real) if options.reduction == "none" else None
-    most = max(_LEAST, _VALUES.get(x.device.type, _VALUES_ELSEWHERE) // len(weight))
-    most = min(most, images * positions)
+    total = images * positions
+    most = min(total, max(_LEAST, values_of_tile(x.device, total * len(weight)) // len(weight)))
     buffers = _Buffers(most, len(weight), prepared.by_rows, dtype, x, any(wanted))
-    scale = scale_against_underflow(dtype, options.reduction, images * positions)
+    scale = scale_against_underflow(dtype, options.reduction, total)
     gradients = _Gradients(x, matrix, offset, wanted, scale)
     sums = torch.zeros(1 + levels, dtype=torch.float64, device=x.device)
     for tile in tiles(images, positions, most):

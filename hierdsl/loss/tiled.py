@@ -27,6 +27,11 @@ from hierdsl.weighting import Weighting
 
 _ENGINES = {"cpu": "hierdsl.loss.cpu.engine", "cuda": "hierdsl.loss.gpu.engine"}
 
+# Logits of one tile, least and most. With their gradient the most fill the last cache of a CPU, and a GPU's units;
+# less costs waiting, as each of some ten operations on a tile ends when the last thread does.
+_VALUES = {"cpu": (1 << 19, 1 << 22)}
+_VALUES_ELSEWHERE = (1 << 20, 1 << 24)
+
 
 class Prepared(Protocol):
     """A batch whose targets are counted: what an engine offers to be used in tiles.
@@ -66,6 +71,12 @@ class Tile(NamedTuple):
     n_end: int
     at: int
     end: int
+
+
+def values_of_tile(device: torch.device, total: int) -> int:
+    """How many logits a tile has, of so many in all: an eighth, within bounds."""
+    least, most = _VALUES.get(device.type, _VALUES_ELSEWHERE)
+    return min(most, max(least, total // 8))
 
 
 def tiles(images: int, length: int, most: int) -> list[Tile]:

@@ -18,13 +18,17 @@ from torch import Tensor
 
 from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy
 from hierdsl.loss.options import Options, Reduction, Smoothing, check_target_type
-from hierdsl.loss.tiled import Passed, Prepared, in_tiles, prepare, real_type, scale_against_underflow, tiles
+from hierdsl.loss.tiled import (
+    Passed,
+    Prepared,
+    in_tiles,
+    prepare,
+    real_type,
+    scale_against_underflow,
+    tiles,
+    values_of_tile,
+)
 from hierdsl.weighting import Weighting
-
-_VALUES = {
-    "cpu": 1 << 19
-}  # enlarged logits of one band: on a CPU they and their gradient stay in the last cache
-_VALUES_ELSEWHERE = 1 << 24  # enough to fill a GPU
 
 
 @overload
@@ -197,7 +201,7 @@ def _pass(
     sums = torch.zeros(1 + levels, dtype=torch.float64, device=logits.device)
     to_logits = torch.zeros_like(logits) if wanted else None
     scale = scale_against_underflow(logits.dtype, options.reduction, target.numel())
-    values = _VALUES.get(logits.device.type, _VALUES_ELSEWHERE)
+    values = values_of_tile(logits.device, target.numel() * leaves)
     most = max(1, values // max(1, leaves * columns))
     bands = tiles(images, rows, most) if target.numel() else []
     most = max((leaves * columns * (b.n_end - b.n) * (b.end - b.at) for b in bands), default=0)

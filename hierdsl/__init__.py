@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from hierdsl.diagnostics import Diagnostic, HierError
     from hierdsl.format import format_text
     from hierdsl.loading import analyze, load
-    from hierdsl.loss import HierarchicalCrossEntropyLoss, hierarchical_cross_entropy
+    from hierdsl.loss import (
+        HierarchicalCrossEntropyLoss,
+        hierarchical_cross_entropy,
+        hierarchical_linear_cross_entropy,
+        hierarchical_upsampled_cross_entropy,
+    )
     from hierdsl.model import Hierarchy
     from hierdsl.render import to_dot
 
@@ -29,6 +34,8 @@ _HOME = {
     "compile_hierarchy": "hierdsl.compiler",
     "format_text": "hierdsl.format",
     "hierarchical_cross_entropy": "hierdsl.loss",
+    "hierarchical_linear_cross_entropy": "hierdsl.loss",
+    "hierarchical_upsampled_cross_entropy": "hierdsl.loss",
     "load": "hierdsl.loading",
     "to_dot": "hierdsl.render",
 }
@@ -43,6 +50,8 @@ __all__ = [
     "compile_hierarchy",
     "format_text",
     "hierarchical_cross_entropy",
+    "hierarchical_linear_cross_entropy",
+    "hierarchical_upsampled_cross_entropy",
     "load",
     "to_dot",
     "weighting",

@@ -9,14 +9,18 @@ DOI 10.5220/0008946002600267, section 3; here without the constant that their co
 """
 
 from hierdsl.loss.functional import hierarchical_cross_entropy, hierarchical_level_losses
+from hierdsl.loss.linear import hierarchical_linear_cross_entropy
 from hierdsl.loss.marginal import marginal_log_probs
 from hierdsl.loss.module import HierarchicalCrossEntropyLoss
 from hierdsl.loss.tables import LossTables
+from hierdsl.loss.upsampled import hierarchical_upsampled_cross_entropy
 
 __all__ = [
     "HierarchicalCrossEntropyLoss",
     "LossTables",
     "hierarchical_cross_entropy",
     "hierarchical_level_losses",
+    "hierarchical_linear_cross_entropy",
+    "hierarchical_upsampled_cross_entropy",
     "marginal_log_probs",
 ]

@@ -53,6 +53,15 @@ def check_shapes(logits: Tensor, target: Tensor, tables: LossTables) -> None:
     if target.shape != logits.shape[:1] + logits.shape[2:]:
         expected = tuple(logits.shape[:1] + logits.shape[2:])
         raise ValueError(f"target of shape {tuple(target.shape)}; these logits need {expected}")
+    check_target_type(target)
+
+
+def check_target_type(target: Tensor) -> None:
+    """Refuse targets that are no integers.
+
+    Raises:
+        ValueError: They are not.
+    """
     if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool:
         raise ValueError(f"target holds node indices, an integer type, not {target.dtype}")
 

@@ -26,6 +26,7 @@ from hierdsl.loss.shape import Shape
 _TILE = 1 << 15  # values of one tile: with their exponentials they stay in the second cache
 _CHUNK = 1 << 16  # values of one chunk at least: well above what it costs to hand one to a thread
 _MOST_CHUNKS = 64
+_MANY = 512  # leaves from which on a row a pixel is faster
 _SLAB = 1 << 20  # values that are converted at a time, where the loops cannot read the logits as they are
 
 
@@ -63,8 +64,57 @@ def fused(
         ValueError: A target is neither a node nor `ignore_index`.
     """
     real = torch.float64 if logits.dtype == torch.float64 else torch.float32
+    run = prepare(
+        target,
+        real,
+        shape,
+        factors,
+        weights,
+        ignore_index,
+        reduction,
+        label_smoothing,
+        siblings,
+        focal_gamma,
+        levels,
+    )
+    slope = torch.empty_like(logits) if gradient else None
+    losses = torch.empty(target.shape, dtype=real) if reduction == "none" else None
+    sums = run.tile(logits, target, slope, losses).to(real)
+    return sums[0].clone() if losses is None else losses, sums[1:], slope
+
+
+def prepare(
+    target: Tensor,
+    real: torch.dtype,
+    shape: list[Tensor],
+    factors: Tensor,
+    weights: Tensor,
+    ignore_index: int,
+    reduction: str,
+    label_smoothing: float,
+    siblings: bool,
+    focal_gamma: float,
+    levels: bool,
+) -> "Run":
+    """Count the targets of a batch, and make the coefficients that all tiles of it share.
+
+    Args:
+        target: Of the whole batch, of any shape, an integer type.
+        real: What is computed in, float32 or float64.
+        shape: As for `fused`, and so are the others.
+        factors: See there.
+        weights: See there.
+        ignore_index: See there.
+        reduction: See there.
+        label_smoothing: See there.
+        siblings: See there.
+        focal_gamma: See there.
+        levels: See there.
+
+    Raises:
+        ValueError: A target is neither a node nor `ignore_index`.
+    """
     tree = Shape(*[table.numpy() for table in shape])
-    target = target.long()  # of other types one a loop would have to be compiled
     counts = _counts(target, ignore_index, len(tree.up))
     found = terms(
         tree,
@@ -77,29 +127,14 @@ def fused(
         focal_gamma,
     )
     made = Terms(*[x if isinstance(x, float) else x.astype(_NUMPY[real], copy=False) for x in found])
-    slope = torch.empty_like(logits) if gradient else None
-    losses = torch.empty(target.shape, dtype=real) if reduction == "none" else None
-    run = _Run(tree, made, ignore_index, levels)
-    if logits.numel() == 0:
-        sums = np.zeros(1 + len(tree.groups))
-        if losses is not None:
-            losses.zero_()
-    elif logits.dtype == real and logits.is_contiguous() and logits.ndim > 2:
-        sums = run.columns(logits, target, slope, losses)
-    elif logits.dtype == real and (by_row := _rows_of(logits)) is not None:
-        sums = run.rows(by_row, target, None if slope is None else _rows_of(slope), losses)
-    else:
-        sums = run.slabs(logits, target, slope, losses)
-    level_losses = torch.from_numpy(sums[1:]).to(real)
-    loss = torch.tensor(sums[0], dtype=real) if losses is None else losses
-    return loss, level_losses, slope
+    return Run(tree, made, ignore_index, levels)
 
 
 _NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
 
 
 def _counts(target: Tensor, ignore_index: int, nodes: int) -> NDArray[np.int64]:
-    flat = target.detach().reshape(-1).numpy()
+    flat = target.detach().long().reshape(-1).numpy()
     counts = np.zeros(nodes, dtype=np.int64)
     wrong = count(flat, ignore_index, counts)
     if wrong:
@@ -114,14 +149,35 @@ def _rows_of(tensor: Tensor) -> Tensor | None:
     return moved.reshape(-1, tensor.shape[1]) if moved.is_contiguous() else None
 
 
-class _Run:
-    """The loops of one call."""
+class Run:
+    """The loops over a batch whose targets are counted; see `hierdsl.loss.tiled.Prepared`."""
 
     def __init__(self, shape: Shape, made: Terms, ignore_index: int, levels: bool) -> None:
         self.shape, self.terms, self.ignore_index, self.levels = shape, made, ignore_index, levels
         smooth = made.even.size > 1 or made.sibling.size > 1
         # without smoothing the sums on the way to the target are enough, if each is one of neighbours
-        self.by_row = whole_rows if smooth or len(shape.span) < len(shape.children) - 1 else rows
+        self.row_loop = whole_rows if smooth or len(shape.span) < len(shape.children) - 1 else rows
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether a tile is done faster as (M, C), where its layout can be chosen, than as (1, C, M)."""
+        return self.row_loop is rows and len(self.shape.up) - len(self.shape.span) >= _MANY
+
+    def tile(self, logits: Tensor, target: Tensor, gradient: Tensor | None, losses: Tensor | None) -> Tensor:
+        """The loss and the level losses, (1 + D,) float64, of some pixels of the batch; fills the others."""
+        real = torch.float64 if self.terms.target.dtype == np.float64 else torch.float32
+        target = target.long()  # of other types one more of each loop would have to be compiled
+        if logits.numel() == 0:
+            sums = np.zeros(1 + len(self.shape.groups))
+            if losses is not None:
+                losses.zero_()
+        elif logits.dtype == real and logits.is_contiguous() and logits.ndim > 2:
+            sums = self.columns(logits, target, gradient, losses)
+        elif logits.dtype == real and (by_row := _rows_of(logits)) is not None:
+            sums = self.rows(by_row, target, None if gradient is None else _rows_of(gradient), losses)
+        else:
+            sums = self.slabs(logits, target, gradient, losses)
+        return torch.from_numpy(sums)
 
     def columns(
         self, logits: Tensor, target: Tensor, gradient: Tensor | None, losses: Tensor | None
@@ -155,7 +211,7 @@ class _Run:
         def work(first: int, last: int, sums: NDArray[np.float64]) -> None:
             aside = np.empty(last - first, np.int64)
             what = (self.ignore_index, self.shape, self.terms)
-            taken = self.by_row(z, y, *what, first, last, g, each, sums, self.levels, aside)
+            taken = self.row_loop(z, y, *what, first, last, g, each, sums, self.levels, aside)
             if taken:
                 one = (..., None)
                 exactly(z[one], y[one], *what, aside[:taken], g[one], each[one], sums)

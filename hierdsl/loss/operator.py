@@ -113,12 +113,12 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: Outputs) -> None:
     _, level_losses, slope = output
     ctx.mark_non_differentiable(level_losses, slope)
     ctx.save_for_backward(slope)
+    ctx.tables = len(inputs[2])
 
 
-def _backward(ctx: Any, by: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+def _backward(ctx: Any, by: Tensor, *_: Tensor) -> tuple[Any, ...]:
     (slope,) = ctx.saved_tensors
-    none = (None,) * (1 + len(Call._fields))
-    return (torch.ops.hierdsl.scaled(slope, by), *none)
+    return (torch.ops.hierdsl.scaled(slope, by), None, [None] * ctx.tables, *[None] * (len(Call._fields) - 1))
 
 
 def _scaled(gradient: Tensor, by: Tensor) -> Tensor:

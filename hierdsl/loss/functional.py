@@ -22,7 +22,7 @@ from hierdsl.loss.options import (
     check_shapes,
     node_weights,
 )
-from hierdsl.loss.tables import LossTables, tables_on
+from hierdsl.loss.tables import LossTables, constant_to_compile, tables_on
 from hierdsl.weighting import Weighting
 
 
@@ -241,11 +241,9 @@ def _against_fused(logits: Tensor, *given: object) -> str | None:
 _NEEDS = {"cpu": "numba", "cuda": "triton"}
 
 
+@constant_to_compile
 def _there(package: str) -> bool:
     return _found(package)
-
-
-_there._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 @lru_cache(maxsize=4)

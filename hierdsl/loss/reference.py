@@ -7,6 +7,7 @@ tested against it. It runs on every device, and can be differentiated any number
 import torch
 from torch import Tensor
 
+from hierdsl.loss.eager import is_eager
 from hierdsl.loss.marginal import group_logsumexp, in_float32
 from hierdsl.loss.options import Options, group_weights, no_node, node_weights
 from hierdsl.loss.tables import LossTables
@@ -49,10 +50,12 @@ def level_losses(
 def check_targets(target: Tensor, tables: LossTables, ignore_index: int) -> None:
     """Refuse targets that are no nodes, on the CPU: elsewhere it would synchronise the device at every step.
 
+    Where torch only traces or transforms, there are no numbers to look at.
+
     Raises:
         ValueError: There are such.
     """
-    if target.device.type != "cpu" or not target.numel():
+    if target.device.type != "cpu" or not is_eager(target) or not target.numel():
         return
     wrong = (target != ignore_index) & ((target < 0) | (target >= tables.num_nodes))
     if wrong.any():

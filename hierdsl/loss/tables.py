@@ -1,8 +1,9 @@
 """The tables of a compiled hierarchy that the loss reads, as tensors on one device."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +13,9 @@ from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from hierdsl.compiler import CompiledHierarchy
 from hierdsl.loss.shape import shape_of
+from hierdsl.weighting import Weighting
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,20 +59,44 @@ class LossTables:
     shape: list[Tensor]
 
 
+def constant_to_compile(function: _F) -> _F:
+    """Let `torch.compile` call a function while it compiles and keep the result: it traces neither caches nor NumPy.
+
+    `torch.compiler.assume_constant_result` does this, but imports all of dynamo, 1.2 s, for losses never compiled.
+    """
+    function._dynamo_marked_constant = True  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+    return function
+
+
+@constant_to_compile
 def tables_on(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
-    """The tables on a device, copied there once; to `torch.compile` a constant."""
-    if is_in_torch_dispatch_mode():  # what is made in a mode (of fake tensors, say) is good for that mode alone
+    """The tables on a device, copied there once."""
+    if (
+        is_in_torch_dispatch_mode()
+    ):  # what is made in a mode (of fake tensors, say) is good for that mode alone
         return _tables(compiled, device)
     return _kept(compiled, device)
 
 
-# As `torch.compiler.assume_constant_result`, which would import all of dynamo, 1.2 s, for a loss that is not compiled.
-tables_on._dynamo_marked_constant = True  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+@constant_to_compile
+def factors_on(weighting: Weighting, device: torch.device) -> Tensor:
+    """The factors of a weighting on a device, copied there once."""
+    if is_in_torch_dispatch_mode():
+        return torch.tensor(weighting.factors, device=device)
+    return _kept_factors(weighting, device)
+
+
+@lru_cache(maxsize=4)
+def _kept_factors(weighting: Weighting, device: torch.device) -> Tensor:
+    with torch.inference_mode(mode=False):
+        return torch.tensor(weighting.factors, device=device)
 
 
 @lru_cache(maxsize=64)
 def _kept(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
-    with torch.inference_mode(mode=False):  # the first loss may be one of a validation; autograd keeps none of its
+    with torch.inference_mode(
+        mode=False
+    ):  # the first loss may be one of a validation; autograd keeps none of its
         return _tables(compiled, device)
 
 

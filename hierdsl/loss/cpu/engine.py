@@ -18,7 +18,7 @@ from hierdsl.loss.cpu.columns import columns
 from hierdsl.loss.cpu.rows import rows
 from hierdsl.loss.cpu.structures import Terms
 from hierdsl.loss.cpu.terms import count, terms
-from hierdsl.loss.options import no_node
+from hierdsl.loss.options import gradient_type, no_node
 from hierdsl.loss.shape import Shape
 
 _TILE = 1 << 15  # values of one tile: with their exponentials they stay in the second cache
@@ -74,7 +74,7 @@ def fused(
         focal_gamma,
     )
     made = Terms(*[x if isinstance(x, float) else x.astype(_NUMPY[real], copy=False) for x in found])
-    slope = torch.empty_like(logits) if gradient else None
+    slope = torch.empty_like(logits, dtype=gradient_type(logits)) if gradient else None
     losses = torch.empty(target.shape, dtype=real) if reduction == "none" else None
     run = _Run(tree, made, ignore_index, levels)
     if logits.numel() == 0:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hierdsl.diagnostics import Diagnostic, HierError
     from hierdsl.format import format_text
     from hierdsl.loading import analyze, load
-    from hierdsl.loss import HierarchicalCrossEntropyLoss, hierarchical_cross_entropy
+    from hierdsl.loss import HierarchicalCrossEntropyLoss, NodeLogProbs, hierarchical_cross_entropy
     from hierdsl.model import Hierarchy
     from hierdsl.render import to_dot
 
@@ -25,6 +25,7 @@ _HOME = {
     "HierError": "hierdsl.diagnostics",
     "Hierarchy": "hierdsl.model",
     "HierarchicalCrossEntropyLoss": "hierdsl.loss",
+    "NodeLogProbs": "hierdsl.loss",
     "analyze": "hierdsl.loading",
     "compile_hierarchy": "hierdsl.compiler",
     "format_text": "hierdsl.format",
@@ -39,6 +40,7 @@ __all__ = [
     "HierError",
     "HierarchicalCrossEntropyLoss",
     "Hierarchy",
+    "NodeLogProbs",
     "analyze",
     "compile_hierarchy",
     "format_text",

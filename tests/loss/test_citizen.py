@@ -120,7 +120,7 @@ def arguments(logits, target, compiled, gradient=True, levels=True, **options):
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", ["contiguous", "channels last", "expanded"])
 def test_the_operator_passes_the_checks_of_torch(layout, options):
     logits, target = pixels(STREET)
     target = torch.where(target == IGNORE, options.get("ignore_index", IGNORE), target)
@@ -218,9 +218,10 @@ def images():
     return torch.randn(2, 3, 4, 6, generator=torch.Generator().manual_seed(1))
 
 
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize(
+    ("form", "layout"), [("module", torch.contiguous_format), ("function", torch.channels_last)]
+)
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
-@pytest.mark.parametrize("form", ["module", "function"])
 def test_compiled_in_one_graph_it_is_the_same(images, form, options, layout):
     target = pixels()[1]
     target = torch.where(target == IGNORE, options.get("ignore_index", IGNORE), target)
@@ -299,7 +300,12 @@ def test_compiled_for_sizes_that_change():
     counter = CompileCounterWithBackend("aot_eager")
     compiled = torch.compile(network, fullgraph=True, backend=counter, dynamic=True)
     counts = []
-    for shape in [(2, 4, 6), (3, 5, 7), (4, 8, 2), (5, 3, 3)]:
+    for shape in [
+        (6, 7, 8),
+        (3, 5, 7),
+        (4, 8, 2),
+        (5, 3, 3),
+    ]:  # at first none like the levels: dynamo takes such for one
         target = pixels(shape=shape)[1]
         batch = torch.randn(shape[0], 3, *shape[1:])
         for found, expected in zip(
@@ -497,10 +503,12 @@ def test_level_losses_have_no_gradient_and_are_no_view():
 
 
 @pytest.mark.parametrize("scale", [1.0, 65536.0])
-def test_the_gradient_is_made_once_and_never_copied(scale):
-    """One tensor of the size of the logits from the loss to the gradient of the leaf."""
+@pytest.mark.parametrize("layout", ["contiguous", "channels last"])
+def test_the_gradient_is_made_once_and_nothing_is_copied(scale, layout):
+    """The one tensor of the size of the target or more is the gradient, from the loss to the leaf."""
     logits, target = pixels(shape=(2, 64, 64))
-    with Allocations(logits.numel()) as made:
+    logits = LAYOUTS[layout](logits.detach()).requires_grad_()
+    with Allocations(target.numel()) as made:
         loss = hierarchical_cross_entropy(logits, target, FACES)
         (scale * loss).backward()
     assert made.large == 1

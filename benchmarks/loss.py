@@ -1,6 +1,6 @@
 """The hierarchical loss against the flat cross-entropy that it replaces: time, memory and exactness, in one table.
 
-    python benchmarks/loss.py                  the shapes of the goals, on the GPU if there is one, else on 2 CPU threads
+    python benchmarks/loss.py                  the shapes of the goals, on a GPU if there is one, else on 2 threads
     python benchmarks/loss.py --quick          small shapes, few runs: does it run?
     python benchmarks/loss.py --only vistas    one shape
 
@@ -17,6 +17,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -53,9 +54,7 @@ def tree(name: str) -> hierdsl.CompiledHierarchy:
     if "x" not in name:
         return hierdsl.compile_hierarchy(hierdsl.load(name))
     leaves, levels = map(int, name.split("x"))
-    hierarchy, _ = hierdsl.analyze(balanced(leaves, levels))
-    assert hierarchy is not None
-    return hierdsl.compile_hierarchy(hierarchy)
+    return hierdsl.compile_hierarchy(hierdsl.load(balanced(leaves, levels)))
 
 
 SHAPES = {
@@ -203,15 +202,13 @@ def measure(
             for key, form in chosen.items():
                 if number > 2 and times[key][0] > 50 * times["flat cross-entropy"][0]:
                     continue  # three rounds tell enough of what is that slow
-                taken = seconds(lambda form=form: once(form, logits, target, backward=backward), device)
+                taken = seconds(partial(once, form, logits, target, backward=backward), device)
                 if number >= 0:
                     times[key].append(taken)
         flat = times["flat cross-entropy"]
         for key, form in chosen.items():
             logits.grad = None
-            extra = (
-                peak_memory(lambda form=form: once(form, logits, target, backward=backward), device) / size
-            )
+            extra = peak_memory(partial(once, form, logits, target, backward=backward), device) / size
             ratios = sorted(mine / other for mine, other in zip(times[key], flat, strict=False))
             middle = statistics.median(times[key])
             print(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hierdsl.loading import analyze, load
     from hierdsl.loss import (
         HierarchicalCrossEntropyLoss,
+        NodeLogProbs,
         hierarchical_cross_entropy,
         hierarchical_linear_cross_entropy,
         hierarchical_upsampled_cross_entropy,
@@ -30,6 +31,7 @@ _HOME = {
     "HierError": "hierdsl.diagnostics",
     "Hierarchy": "hierdsl.model",
     "HierarchicalCrossEntropyLoss": "hierdsl.loss",
+    "NodeLogProbs": "hierdsl.loss",
     "analyze": "hierdsl.loading",
     "compile_hierarchy": "hierdsl.compiler",
     "format_text": "hierdsl.format",
@@ -46,6 +48,7 @@ __all__ = [
     "HierError",
     "HierarchicalCrossEntropyLoss",
     "Hierarchy",
+    "NodeLogProbs",
     "analyze",
     "compile_hierarchy",
     "format_text",

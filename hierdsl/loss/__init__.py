@@ -10,6 +10,7 @@ DOI 10.5220/0008946002600267, section 3; here without the constant that their co
 
 from hierdsl.loss.functional import hierarchical_cross_entropy, hierarchical_level_losses
 from hierdsl.loss.linear import hierarchical_linear_cross_entropy
+from hierdsl.loss.log_probs import NodeLogProbs
 from hierdsl.loss.marginal import marginal_log_probs
 from hierdsl.loss.module import HierarchicalCrossEntropyLoss
 from hierdsl.loss.tables import LossTables
@@ -18,6 +19,7 @@ from hierdsl.loss.upsampled import hierarchical_upsampled_cross_entropy
 __all__ = [
     "HierarchicalCrossEntropyLoss",
     "LossTables",
+    "NodeLogProbs",
     "hierarchical_cross_entropy",
     "hierarchical_level_losses",
     "hierarchical_linear_cross_entropy",

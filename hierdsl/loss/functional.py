@@ -22,7 +22,7 @@ from hierdsl.loss.options import (
     check_shapes,
     node_weights,
 )
-from hierdsl.loss.tables import LossTables, tables_on
+from hierdsl.loss.tables import LossTables, constant_to_compile, tables_on
 from hierdsl.weighting import Weighting
 
 
@@ -140,7 +140,7 @@ def hierarchical_cross_entropy(
     levels = as_level_weights(level_weights, tables) if weighting is None else None
     factors = None if weighting is None else as_factors(weighting, tables)
     leaf_weights = as_leaf_weights(weight, tables)
-    against = _against_fused(logits, levels, factors, leaf_weights)
+    against = _against_fused(logits, level_weights, weighting, weight)
     if engine == "fused" and against:
         raise RuntimeError(f"the fused loss cannot be used: {against}")
     if engine == "reference" or against:
@@ -224,7 +224,7 @@ def _plainly(
         return loss, reference.level_losses(logits, target, tables, None, leaf_weights, plain)
 
 
-def _against_fused(logits: Tensor, *constants: Tensor | None) -> str | None:
+def _against_fused(logits: Tensor, *given: object) -> str | None:
     """Why the fused loss cannot be used, or None."""
     device = logits.device.type
     if device not in _NEEDS:
@@ -233,7 +233,7 @@ def _against_fused(logits: Tensor, *constants: Tensor | None) -> str | None:
         return f"the package {_NEEDS[device]} is not installed"
     if device == "cuda" and logits.dtype == torch.float64:
         return "on a GPU there is none for float64"
-    if any(constant is not None and constant.requires_grad for constant in constants):
+    if any(isinstance(constant, Tensor) and constant.requires_grad for constant in given):
         return "it has no gradient for weights"
     return None
 
@@ -241,6 +241,11 @@ def _against_fused(logits: Tensor, *constants: Tensor | None) -> str | None:
 _NEEDS = {"cpu": "numba", "cuda": "triton"}
 
 
-@lru_cache(maxsize=4)
+@constant_to_compile
 def _there(package: str) -> bool:
+    return _found(package)
+
+
+@lru_cache(maxsize=4)
+def _found(package: str) -> bool:
     return find_spec(package) is not None

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from hierdsl.loss.tables import LossTables
+from hierdsl.loss.tables import LossTables, factors_on
 from hierdsl.weighting import Weighting
 
 Reduction = Literal["mean", "sum", "none"]
@@ -66,6 +66,11 @@ def check_target_type(target: Tensor) -> None:
         raise ValueError(f"target holds node indices, an integer type, not {target.dtype}")
 
 
+def gradient_type(logits: Tensor) -> torch.dtype:
+    """The type that a gradient is kept in until it is scaled: no scale brings back what float16 cannot hold."""
+    return torch.float32 if logits.dtype == torch.float16 else logits.dtype
+
+
 def no_node(wrong: int, nodes: int, ignore_index: int, values: list[int]) -> str:
     """What is said of targets that are no nodes."""
     return (
@@ -96,10 +101,8 @@ def as_factors(weighting: Weighting | Tensor, tables: LossTables) -> Tensor:
     Raises:
         ValueError: They are of another shape.
     """
-    if isinstance(weighting, Weighting):
-        factors = torch.tensor(weighting.factors, device=tables.group.device)
-    else:
-        factors = weighting.to(tables.group.device)
+    device = tables.group.device
+    factors = factors_on(weighting, device) if isinstance(weighting, Weighting) else weighting.to(device)
     if factors.shape != tables.group.shape:
         raise ValueError(
             f"weighting has factors of shape {tuple(factors.shape)}; "

@@ -7,6 +7,7 @@ tested against it. It runs on every device, and can be differentiated any number
 import torch
 from torch import Tensor
 
+from hierdsl.loss.eager import is_eager
 from hierdsl.loss.marginal import group_logsumexp, in_float32
 from hierdsl.loss.options import Options, group_weights, no_node, node_weights
 from hierdsl.loss.tables import LossTables
@@ -49,10 +50,12 @@ def level_losses(
 def check_targets(target: Tensor, tables: LossTables, ignore_index: int) -> None:
     """Refuse targets that are no nodes, on the CPU: elsewhere it would synchronise the device at every step.
 
+    Where torch only traces or transforms, there are no numbers to look at.
+
     Raises:
         ValueError: There are such.
     """
-    if target.device.type != "cpu" or not target.numel():
+    if target.device.type != "cpu" or not is_eager(target) or not target.numel():
         return
     wrong = (target != ignore_index) & ((target < 0) | (target >= tables.num_nodes))
     if wrong.any():
@@ -91,13 +94,7 @@ def _level_loss(
         weights = None if leaf_weights is None else group_weights(tables, level, leaf_weights)
         if group_factors is not None:
             weights = group_factors if weights is None else weights * group_factors
-        if options.smoothing == "uniform":
-            spread = _even(log_probs, weights)
-        else:
-            above = tables.above[level]
-            spread = _among_siblings(log_probs, weights, above, group)
-            alone = torch.bincount(above)[above[group]] == 1  # with nobody to share it
-            spread = torch.where(alone, loss, spread)
+        spread = _spread(log_probs, weights, group, tables.above[level], loss, options)
         loss = (1 - options.label_smoothing) * loss + options.label_smoothing * spread
     # `where` and not a product: 0 * inf is not 0, and an ignored pixel must have no gradient at all
     loss = torch.where(counts, loss, 0.0)
@@ -109,6 +106,21 @@ def _level_loss(
         return loss.sum() / counts.sum().clamp(min=1)
     total = torch.where(counts, pixel_weights, 0.0).sum()
     return loss.sum() / torch.where(total > 0, total, 1.0)
+
+
+def _spread(
+    log_probs: Tensor,
+    weights: Tensor | None,
+    group: Tensor,
+    above: Tensor,
+    alone: Tensor,
+    options: Options,
+) -> Tensor:
+    """What smoothing makes of the target; a group without siblings keeps its loss `alone`."""
+    if options.smoothing == "uniform":
+        return _even(log_probs, weights)
+    single = torch.bincount(above)[above[group]] == 1
+    return torch.where(single, alone, _among_siblings(log_probs, weights, above, group))
 
 
 def _even(log_probs: Tensor, weights: Tensor | None) -> Tensor:

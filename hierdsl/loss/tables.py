@@ -1,16 +1,21 @@
 """The tables of a compiled hierarchy that the loss reads, as tensors on one device."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from hierdsl.compiler import CompiledHierarchy
 from hierdsl.loss.shape import shape_of
+from hierdsl.weighting import Weighting
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,6 +23,9 @@ class LossTables:
     """What the loss needs of a hierarchy with C leaves, V nodes and D levels.
 
     Attributes:
+        num_leaves: C.
+        num_nodes: V.
+        num_levels: D.
         group: Level maps, (D, V) int64, -1 for an inner node above the cut.
         group_nodes: For each level the node index of each of its groups, int64.
         above: For each level the group, one level up, of each of its groups, int64; 0 at the coarsest.
@@ -33,6 +41,9 @@ class LossTables:
         shape: The fields of `Shape`, in their order.
     """
 
+    num_leaves: int
+    num_nodes: int
+    num_levels: int
     group: Tensor
     group_nodes: tuple[Tensor, ...]
     above: tuple[Tensor, ...]
@@ -47,25 +58,49 @@ class LossTables:
     node_weights: Tensor
     shape: list[Tensor]
 
-    @property
-    def num_leaves(self) -> int:
-        """C."""
-        return len(self.leaf_weights)
 
-    @property
-    def num_nodes(self) -> int:
-        """V."""
-        return self.group.shape[1]
+def constant_to_compile(function: _F) -> _F:
+    """Let `torch.compile` call a function while it compiles and keep the result: it traces neither caches nor NumPy.
 
-    @property
-    def num_levels(self) -> int:
-        """D."""
-        return len(self.num_groups)
+    `torch.compiler.assume_constant_result` does this, but imports all of dynamo, 1.2 s, for losses never compiled.
+    """
+    function._dynamo_marked_constant = True  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+    return function
+
+
+@constant_to_compile
+def tables_on(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
+    """The tables on a device, copied there once."""
+    if (
+        is_in_torch_dispatch_mode()
+    ):  # what is made in a mode (of fake tensors, say) is good for that mode alone
+        return _tables(compiled, device)
+    return _kept(compiled, device)
+
+
+@constant_to_compile
+def factors_on(weighting: Weighting, device: torch.device) -> Tensor:
+    """The factors of a weighting on a device, copied there once."""
+    if is_in_torch_dispatch_mode():
+        return torch.tensor(weighting.factors, device=device)
+    return _kept_factors(weighting, device)
+
+
+@lru_cache(maxsize=4)
+def _kept_factors(weighting: Weighting, device: torch.device) -> Tensor:
+    with torch.inference_mode(mode=False):
+        return torch.tensor(weighting.factors, device=device)
 
 
 @lru_cache(maxsize=64)
-def tables_on(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
-    """The tables on a device, copied there once."""
+def _kept(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
+    with torch.inference_mode(
+        mode=False
+    ):  # the first loss may be one of a validation; autograd keeps none of its
+        return _tables(compiled, device)
+
+
+def _tables(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
     shape = shape_of(compiled)
     leaves = compiled.group[:, : compiled.num_leaves]
     in_cut = (np.arange(compiled.num_nodes) == shape.node.T).astype(np.float64)
@@ -79,6 +114,9 @@ def tables_on(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
         return torch.tensor(array, device=device)
 
     return LossTables(
+        num_leaves=compiled.num_leaves,
+        num_nodes=compiled.num_nodes,
+        num_levels=compiled.num_levels,
         group=put(compiled.group),
         group_nodes=tuple(map(put, compiled.group_nodes)),
         above=tuple(

@@ -20,7 +20,7 @@ from hierdsl.loss.cpu.rows import rows
 from hierdsl.loss.cpu.structures import Terms
 from hierdsl.loss.cpu.terms import count, terms
 from hierdsl.loss.cpu.whole_rows import whole_rows
-from hierdsl.loss.options import no_node
+from hierdsl.loss.options import gradient_type, no_node
 from hierdsl.loss.shape import Shape
 
 _TILE = 1 << 15  # values of one tile: with their exponentials they stay in the second cache
@@ -77,7 +77,7 @@ def fused(
         focal_gamma,
         levels,
     )
-    slope = torch.empty_like(logits) if gradient else None
+    slope = torch.empty_like(logits, dtype=gradient_type(logits)) if gradient else None
     losses = torch.empty(target.shape, dtype=real) if reduction == "none" else None
     sums = run.tile(logits, target, slope, losses).to(real)
     return sums[0].clone() if losses is None else losses, sums[1:], slope
@@ -126,7 +126,13 @@ def prepare(
         siblings,
         focal_gamma,
     )
-    made = Terms(*[x if isinstance(x, float) else x.astype(_NUMPY[real], copy=False) for x in found])
+    made = found._replace(
+        **{
+            key: getattr(found, key).astype(_NUMPY[real], copy=False)
+            for key in Terms._fields
+            if key != "focus"
+        }
+    )
     return Run(tree, made, ignore_index, levels)
 
 

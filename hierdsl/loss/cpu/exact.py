@@ -46,7 +46,7 @@ def exactly(
         if y != ignore_index:
             for c in range(z.size):
                 z[c] = logits[n, c, p]
-            loss = exact_pixel(z, y, shape, terms, sums[1:], gradient.size > 0)
+            loss = exact_pixel(z, int(y), shape, terms, sums[1:], gradient.size > 0)
         else:
             for c in range(z.size):
                 z[c] = 0

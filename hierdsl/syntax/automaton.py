@@ -6,12 +6,14 @@ declared by a rule, and what to do about an error, is said elsewhere.
 """
 
 import re
+from collections.abc import Callable
 from functools import cache
 from typing import Any, Self
 
 from hierdsl.syntax.tables import IGNORED, RULES, STATES, TERMINALS
 
 _ACCEPTED = STATES[0]["start"]
+_Match = Callable[[str, int], re.Match[str] | None]
 
 
 class Token(str):
@@ -67,15 +69,17 @@ class Automaton:
         Raises:
             Refused: There is none of those that can follow.
         """
-        scan = _scanner(self.states[-1]).match
+        tried = _tried(self.states[-1])
         while self.at < len(self._text):
-            match = scan(self._text, self.at)
-            if match is None:
-                raise Refused(self.at)
-            start, self.at = self.at, match.end()
-            kind = match.lastgroup
-            if kind is not None and kind not in IGNORED:
-                return Token(kind, match[0], start)
+            start = self.at
+            for kind, matcher in tried:
+                if match := matcher(self._text, start):
+                    self.at = match.end()
+                    if kind not in IGNORED:
+                        return Token(kind, match[0], start)
+                    break
+            else:
+                raise Refused(start)
         return None
 
     def feed(self, token: Token) -> None:
@@ -142,11 +146,12 @@ class Automaton:
 
 
 @cache
-def _scanner(state: int) -> re.Pattern[str]:
-    """The tokens that can follow a state, in one expression."""
-    tried = (
-        f"(?P<{name}>{pattern})"
-        for name, pattern in TERMINALS.items()
-        if name in STATES[state] or name in IGNORED
-    )
-    return re.compile("|".join(tried))
+def _tried(state: int) -> list[tuple[str, _Match]]:
+    """The terminals that can follow a state, in the order in which they are tried."""
+    return [(name, _matcher(name)) for name in TERMINALS if name in STATES[state] or name in IGNORED]
+
+
+@cache
+def _matcher(terminal: str) -> _Match:
+    # each by itself: an expression of all that can follow is faster by little, and takes long to make for each state
+    return re.compile(TERMINALS[terminal]).match

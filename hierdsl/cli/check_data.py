@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hierdsl.data.parallel import Advance
     from hierdsl.scope import Scope
 
-_AHEAD = 256
+AHEAD = 256
 """Images that may wait to be counted: what is kept of each is small."""
 
 
@@ -85,7 +85,7 @@ def command(
     try:
         paths = find_labels(root)
         # the images are decoded while the file is parsed
-        with InParallel(read_content, paths, jobs, ahead=_AHEAD) as contents:
+        with InParallel(read_content, paths, jobs, ahead=AHEAD) as contents:
             text = read(file)
             name, scope = text.name, scope_or_exit(text, text.name)
             tree = _tree(scope, name, label_map or "", tolerance)

@@ -1,8 +1,8 @@
 """Find the images of a data set: `DIR/{train,val}/{images,labels}`, paired by stem, in folders of any depth."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from hierdsl.data.error import DataError
 
@@ -11,8 +11,7 @@ LABEL_TYPES = frozenset({".png", ".bmp"})
 """Formats without loss: a JPEG would change ids."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """An image and its label image."""
 
     image: Path

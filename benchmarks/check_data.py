@@ -28,7 +28,7 @@ from hierdsl.data.folder import find_labels
 from hierdsl.data.labelled_tree import labelled_tree
 from hierdsl.data.parallel import InParallel, default_jobs
 
-ROUNDS = 9
+ROUNDS = 11
 RIVAL = """
 import sys
 from concurrent.futures import ThreadPoolExecutor

@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 DEMO ?= demo
 DEMO_FLAGS ?=
 
-.PHONY: demo test check golden format clean
+.PHONY: demo test check tables golden format clean
 
 $(VENV)/.hierdsl: pyproject.toml constraints.txt scripts/setup.sh
 	sh scripts/setup.sh $(VENV)
@@ -26,6 +26,10 @@ check: $(VENV)/.hierdsl
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Rewrite the tables of the parser after a change of the grammar.
+tables: $(VENV)/.hierdsl
+	$(BIN)/python scripts/tables.py
 
 # Rewrite the golden files and the outputs in the pages after an intended change, then read the diff.
 golden: $(VENV)/.hierdsl

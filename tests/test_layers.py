@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,7 +22,7 @@ def test_a_module_imports_only_from_the_layers_below_it():
         (
             ["validate", "helen"],
             {"torch", "numpy", "networkx", "pydantic", "rich.console", "graphviz", "PIL", "matplotlib"}
-            | {"json", "rich.cells", "importlib.metadata"},
+            | {"json", "rich.cells", "importlib.metadata", "lark", "difflib", "hierdsl.syntax.mistakes"},
         ),
         (
             ["fmt", "--check", "helen"],
@@ -37,6 +38,18 @@ def test_a_module_imports_only_from_the_layers_below_it():
     ],
 )
 def test_a_command_imports_only_what_it_needs(arguments, absent):
+    assert_not_imported(arguments, absent)
+
+
+def test_counting_ids_imports_neither_numpy_nor_what_only_some_need(tmp_path):
+    Image.new("L", (4, 4), 1).save(tmp_path / "a.png")
+    file = tmp_path / "toy.hier"
+    file.write_text("tree\n    sky = 0\n    road = 1\n")
+    absent = {"torch", "numpy", "networkx", "pydantic", "rich", "matplotlib", "json", "lark", "difflib"}
+    assert_not_imported(["check-data", str(file), "--data", str(tmp_path), "--jobs", "2"], absent)
+
+
+def assert_not_imported(arguments, absent):
     script = (
         "import sys\nfrom hierdsl.cli import main\n"
         f"try:\n    main({arguments!r})\nexcept SystemExit as end:\n    assert not end.code, end.code\n"

@@ -1,6 +1,5 @@
 """`hierdsl check-data`: does this file fit these label images?"""
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from hierdsl.data.parallel import Advance
     from hierdsl.scope import Scope
 
-_AHEAD = 256
+AHEAD = 256
 """Images that may wait to be counted: what is kept of each is small."""
 
 
@@ -86,7 +85,7 @@ def command(
     try:
         paths = find_labels(root)
         # the images are decoded while the file is parsed
-        with InParallel(read_content, paths, jobs, ahead=_AHEAD) as contents:
+        with InParallel(read_content, paths, jobs, ahead=AHEAD) as contents:
             text = read(file)
             name, scope = text.name, scope_or_exit(text, text.name)
             tree = _tree(scope, name, label_map or "", tolerance)
@@ -152,6 +151,8 @@ def _print(fit: "Fit", name: str, *, as_json: bool) -> None:
     from hierdsl.data.fit_text import to_data, to_lines  # noqa: PLC0415 - see above
 
     if as_json:
+        import json  # noqa: PLC0415 - only for this flag
+
         click.echo(json.dumps(to_data(fit, name), indent=1, ensure_ascii=False))
         return
     for line in to_lines(fit, name):
@@ -159,7 +160,9 @@ def _print(fit: "Fit", name: str, *, as_json: bool) -> None:
 
 
 def _write(path: Path, fit: "Fit", name: str, scope: "Scope") -> None:
-    from hierdsl.compiler import compile_hierarchy  # noqa: PLC0415 - only for this flag
+    import json  # noqa: PLC0415 - only for this flag
+
+    from hierdsl.compiler import compile_hierarchy  # noqa: PLC0415 - the same
     from hierdsl.data.fit_text import to_counts  # noqa: PLC0415 - see above
     from hierdsl.model import build  # noqa: PLC0415 - as above
 

@@ -8,10 +8,10 @@ from typing import IO, TYPE_CHECKING, NamedTuple, NoReturn
 
 import click
 
-from hierdsl.diagnostics import Diagnostic
 from hierdsl.source import printable
 
 if TYPE_CHECKING:
+    from hierdsl.diagnostics import Diagnostic
     from hierdsl.model import Hierarchy
     from hierdsl.scope import Scope
 
@@ -82,7 +82,7 @@ def colored(stream: IO[str]) -> bool:
 
 
 def show(
-    diagnostics: Sequence[Diagnostic], all_by: str = "hierdsl validate --format concise FILE lists all"
+    diagnostics: "Sequence[Diagnostic]", all_by: str = "hierdsl validate --format concise FILE lists all"
 ) -> None:
     """Print diagnostics in full to standard error, the first 100.
 
@@ -140,7 +140,7 @@ def expanded(scope: "Scope", file: str) -> str:
         raise Failure(f"'{file}' cannot be written as one file: {error}") from None
 
 
-def stop_with_errors(file: str, diagnostics: list[Diagnostic]) -> NoReturn:
+def stop_with_errors(file: str, diagnostics: "list[Diagnostic]") -> NoReturn:
     """End with exit code 1 and the number of errors."""
     errors = sum(d.is_error for d in diagnostics)
     raise Failure(f"'{file}' has {plural(errors, 'error')}")

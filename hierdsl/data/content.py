@@ -3,9 +3,8 @@
 Ids of 8 bits, the usual case, are counted by Pillow alone: NumPy is imported for the rest only.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image, ImageFile
 
@@ -15,8 +14,7 @@ from hierdsl.data.opening import COLOR_MODES, demand_kind, opened, stretch
 _BYTES = frozenset({"1", "L", "P"})
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(NamedTuple):
     """The raw values of one label image, read before it is known whether they should be ids or colours.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
@@ -22,6 +22,10 @@ def default_jobs() -> int:
     return min(8, cores)
 
 
+_TOGETHER = 8
+"""Items that a thread takes at once, at most: handing over is what the threads wait for each other for."""
+
+
 class InParallel(Generic[_T, _R]):
     """Results in order. The first are worked on from the start, so that the caller can do other things first.
 
@@ -29,7 +33,7 @@ class InParallel(Generic[_T, _R]):
     """
 
     def __init__(
-        self, work: Callable[[_T], _R], items: Iterable[_T], jobs: int | None = None, ahead: int | None = None
+        self, work: Callable[[_T], _R], items: Sequence[_T], jobs: int | None = None, ahead: int | None = None
     ) -> None:
         """Begin.
 
@@ -40,30 +44,48 @@ class InParallel(Generic[_T, _R]):
             ahead: Results that may wait to be asked for; by default four for each thread.
         """
         self._work = work
-        self._todo = iter(items)
+        self._items = items
+        self._left = False
         self._pool: ThreadPoolExecutor | None = None
-        self._pending: deque[Future[_R]] = deque()
+        self._pending: deque[Future[list[_R]]] = deque()
         threads = jobs or default_jobs()
         if threads > 1:
             from concurrent import futures  # noqa: PLC0415 - one thread has no use for it
 
-            self._pool = pool = futures.ThreadPoolExecutor(threads)
-            for item in islice(self._todo, 4 * threads if ahead is None else ahead):
-                self._pending.append(pool.submit(work, item))
+            ahead = 4 * threads if ahead is None else ahead
+            # a few for each thread even of a short list, so that none has nothing to do in the end
+            size = max(1, min(_TOGETHER, min(ahead, len(items)) // (4 * threads)))
+            self._todo = (items[start : start + size] for start in range(0, len(items), size))
+            self._pool = futures.ThreadPoolExecutor(threads)
+            self._submit(max(1, ahead // size))
+
+    def _submit(self, count: int) -> None:
+        assert self._pool is not None  # noqa: S101 - its only use
+        for some in islice(self._todo, count):
+            self._pending.append(self._pool.submit(self._do, some))
+
+    def _do(self, some: Sequence[_T]) -> list[_R]:
+        done = []
+        for item in some:
+            if self._left:  # nobody will ask
+                break
+            done.append(self._work(item))
+        return done
 
     def __iter__(self) -> Iterator[_R]:
         """The results, in the order of the items."""
         if self._pool is None:
-            yield from map(self._work, self._todo)
+            yield from map(self._work, self._items)
             return
         while self._pending:
-            yield self._pending.popleft().result()
-            for item in islice(self._todo, 1):
-                self._pending.append(self._pool.submit(self._work, item))
+            done = self._pending.popleft().result()
+            self._submit(1)
+            yield from done
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._left = True
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)

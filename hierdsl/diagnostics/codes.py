@@ -1,7 +1,7 @@
 """The registry of diagnostic codes: one line for each rule. A code is never reused for another meaning."""
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Severity(Enum):
@@ -11,8 +11,7 @@ class Severity(Enum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(NamedTuple):
     """A stable code, its readable name and the law that it guards."""
 
     code: str

@@ -1,11 +1,12 @@
 """The nearest known word to a misspelt one."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word most like `word`, or None when none is close. Case does not count."""
+    from difflib import get_close_matches  # noqa: PLC0415 - a right file needs none of it
+
     folded: dict[str, str] = {}
     for candidate in known:
         folded.setdefault(candidate.casefold(), candidate)

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
-from lark import Token
-
 from hierdsl.diagnostics import Annotation, Diagnostic, Edit
 from hierdsl.source import Source, Span
 from hierdsl.syntax.ast import (
@@ -26,6 +24,7 @@ from hierdsl.syntax.ast import (
     TreeDecl,
     UseDecl,
 )
+from hierdsl.syntax.automaton import Token
 from hierdsl.syntax.declare import Line, Node, Section, ident, raw, span
 from hierdsl.syntax.layout import mixed_indentation, nest, width
 

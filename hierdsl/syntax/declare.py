@@ -1,16 +1,14 @@
 """From the parser's rules to declarations, section by section.
 
-The transformer is called at each reduction, so that no parse tree is kept. A line of a body keeps its indentation
+`Declare` is called at each reduction, so that no parse tree is kept. A line of a body keeps its indentation
 and its place beside what it declares; nesting is `hierdsl.syntax.assemble`'s business.
 """
 
-# ruff: noqa: D102 - each method of the transformer is the grammar rule of its name
+# ruff: noqa: D102 - each method of the class is the grammar rule of its name
 
 import re
 import unicodedata
 from typing import Any, NamedTuple
-
-from lark import Token, Transformer
 
 from hierdsl.source import Span
 from hierdsl.syntax.ast import (
@@ -32,6 +30,7 @@ from hierdsl.syntax.ast import (
     RenameDecl,
     ToleranceDecl,
 )
+from hierdsl.syntax.automaton import Token
 
 _BIG = 10**9
 """What an id with absurdly many digits is read as: out of range, and cheap to convert."""
@@ -64,7 +63,7 @@ class Section(NamedTuple):
 
 def span(token: Token) -> Span:
     """The span of a token; the parser's text has one newline more at its start than the source's."""
-    return Span(token.start_pos - 1, token.end_pos - 1)  # type: ignore[operator]  # set by the lexer
+    return Span(token.start - 1, token.end - 1)
 
 
 def indent(body: Token) -> str:
@@ -116,7 +115,7 @@ def _ids(text: str, start: int) -> tuple[IdRange, ...]:
 def _plain(token: Token) -> list[Line]:
     """The lines of a run that hold a name, and ids, and nothing else."""
     lines: list[Line] = []
-    base = token.start_pos - 1  # type: ignore[operator]  # set by the lexer
+    base = token.start - 1
     ascii_only = token.isascii()
     for match in _PLAIN.finditer(token):
         at, end = match.span(2)
@@ -149,7 +148,7 @@ def with_ids(token: Token) -> int:
     return end
 
 
-class Declare(Transformer[Token, Any]):
+class Declare:
     """Each method is the rule of its name in the grammar."""
 
     def start(self, children: list[Any]) -> list[Section]:

@@ -1,27 +1,19 @@
 """Parse a source into a `Document`, reporting every line that does not fit and going on behind it.
 
-Lark does the work (LALR, contextual lexer, `grammars/hierdsl.lark`); this module feeds it token by token, so
-that after an error it can put the parser back to the start of the line and take up the next one.
+The automaton is that of `grammars/hierdsl.lark`; this module feeds it token by token, so that after an error it can
+put it back to the start of the line and take up the next one.
 """
 
 import re
-from functools import lru_cache
-
-from lark import Lark, Token, UnexpectedCharacters, UnexpectedToken
-from lark.parsers.lalr_interactive_parser import InteractiveParser
 
 from hierdsl.diagnostics import Annotation, Diagnostic
-from hierdsl.resources import grammar_text
 from hierdsl.source import Source, Span
 from hierdsl.syntax.assemble import Parts, assemble
 from hierdsl.syntax.ast import Document
+from hierdsl.syntax.automaton import Automaton, Refused, Token
 from hierdsl.syntax.declare import Declare, Line, Section, indent, span, with_ids
 from hierdsl.syntax.layout import SECTIONS
-
-
-@lru_cache(maxsize=1)
-def _lark() -> Lark:
-    return Lark(grammar_text(), parser="lalr", lexer="contextual", transformer=Declare())
+from hierdsl.syntax.tables import TERMINALS
 
 
 def parse(source: Source) -> tuple[Document, list[Diagnostic]]:
@@ -39,58 +31,48 @@ def parse(source: Source) -> tuple[Document, list[Diagnostic]]:
 def _feed(parts: Parts) -> list[Section]:
     """Feed the whole text to the parser, stepping over what it refuses."""
     text = f"\n{parts.source.text}\n"
-    parser = _lark().parse_interactive(text)
-    lexer = parser.lexer_thread.state
-    assert lexer is not None  # noqa: S101 - there is a text
-    states = parser.parser_state.state_stack
+    parser = Automaton(text, Declare())
     line: Token | None = None  # the _TOP or BODY token that started the current line
     depth = 1  # of the parser's stack before that token
     section, previous = "", ""
     while True:
         try:
-            for token in parser.lexer_thread.lex(parser.parser_state):
+            while (token := parser.next_token()) is not None:
                 if token.type == "PLAIN" and section != "TREE":  # the lexer cannot know the section
                     length = with_ids(token) if section == "LABELS" else 0
-                    token = _cut(token, length) if length else _first_body(token)  # noqa: PLW2901 - fed instead
-                    lexer.line_ctr.char_pos = token.end_pos or 0
-                parser.feed_token(token)
+                    token = _cut(token, length) if length else _first_body(token)
+                    parser.at = token.end
+                parser.feed(token)
                 if token.type in ("BODY", "_TOP"):
-                    line, depth = token, len(states) - 1
+                    line, depth = token, len(parser.states) - 1
                 elif token.type in _KEYWORDS and previous == "_TOP":
                     section = token.type
                 previous = token.type
-            return parser.feed_eof(line)  # type: ignore[no-any-return]  # what Declare.start gives
-        except UnexpectedToken as error:
-            stray = line is None and error.token.type in ("BODY", "PLAIN")
-            at = _first_body(error.token).end_pos if stray else error.token.start_pos
-        except UnexpectedCharacters as error:
-            at = error.pos_in_stream
-        lexer.line_ctr.char_pos = _recover(parts, parser, line, depth, at or 0)
-
-
-@lru_cache(maxsize=1)
-def _body() -> re.Pattern[str]:
-    return re.compile(next(t.pattern.to_regexp() for t in _lark().terminals if t.name == "BODY"))
+            return parser.finish()  # type: ignore[no-any-return]  # what Declare.start gives
+        except Refused as refused:
+            at = refused.at
+            if line is None and (indented := re.compile(TERMINALS["BODY"]).match(text, at)):
+                at = indented.end()
+        parser.at = _recover(parts, parser, line, depth, at)
 
 
 def _first_body(token: Token) -> Token:
     """The start of the first line of a run of lines, as the token that it would have been alone."""
-    match = _body().match(token + "x")  # a BODY ends before the content of its line
+    match = re.match(TERMINALS["BODY"], token + "x")  # a BODY ends before the content of its line
     return _cut(token, match.end() if match else 0, "BODY")
 
 
 def _cut(token: Token, length: int, kind: str = "PLAIN") -> Token:
     """The beginning of a token."""
-    start = token.start_pos or 0
-    return Token(kind, token[:length], start_pos=start, end_pos=start + length)
+    return Token(kind, token[:length], token.start)
 
 
-def _recover(parts: Parts, parser: InteractiveParser, line: Token | None, depth: int, at: int) -> int:
+def _recover(parts: Parts, parser: Automaton, line: Token | None, depth: int, at: int) -> int:
     """Report the mistake at offset `at` of the parser's text and put the parser back; where to read on."""
     from hierdsl.syntax.mistakes import Failure, explain, unknown_section  # noqa: PLC0415 - a right file needs none
 
     text = parts.source.text
-    states, values = parser.parser_state.state_stack, parser.parser_state.value_stack
+    states, values = parser.states, parser.values
     at -= 1  # from here on an offset into the source
     if line is None:
         parts.lose()
@@ -110,9 +92,7 @@ def _recover(parts: Parts, parser: InteractiveParser, line: Token | None, depth:
         # in a line of a body only what is before it: `labels` can stand in a line of the header
         before = values if line.type == "_TOP" else values[: depth - 1]
         keyword = next(v for v in reversed(before) if isinstance(v, Token) and v.type in _KEYWORDS)
-        failure = Failure(
-            parts.source, start, _line_end(text, start), at, str(keyword), frozenset(parser.accepts())
-        )
+        failure = Failure(parts.source, start, _line_end(text, start), at, str(keyword), parser.accepts())
         parts.diagnostics.append(explain(failure))
         resume = _line_end(text, at) + 1
         parts.lose(of_tree=keyword.type not in ("LABELS", "MIRROR", "HIERARCHY"))

@@ -151,6 +151,15 @@ def test_hidden_and_foreign_files_are_passed_over():
     assert [sample.image.name for sample in find_samples(Path("data"), "train")] == ["a.png"]
 
 
+def test_a_folder_that_is_called_like_an_image_is_none():
+    put("data", "train", "a", *make_pair((20, 24), 0))
+    put("data", "train", "b.png/c", *make_pair((20, 24), 0))
+    assert [str(s.image.relative_to("data/train/images")) for s in find_samples(Path("data"), "train")] == [
+        "a.png",
+        "b.png/c.png",
+    ]
+
+
 def test_samples_are_sorted_whatever_the_disk_says():
     for name in ("b", "a", "c/a", "C"):
         put("data", "train", name, *make_pair((20, 24), 0))

@@ -13,7 +13,7 @@ from pathlib import Path
 import atheris
 
 sys.path.insert(0, str(Path(__file__).parent))
-with atheris.instrument_imports(include=["hierdsl", "lark"]):
+with atheris.instrument_imports(include=["hierdsl"]):
     import laws
 
 

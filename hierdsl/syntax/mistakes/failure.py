@@ -35,8 +35,8 @@ _TOKENS = {
 }
 _ANY_VALUE = frozenset({"NAME", "NUMBER", "STRING", "RGB"})
 
-TEXT = re.compile(r'"(?:[^"\\]|\\["\\])*"')
-_CODE = re.compile(r'(?:"(?:[^"\\]|\\.)*"?|[^"#])*')
+TEXT = re.compile(r'"(?:[^"\\]++|\\["\\])*+"')
+_CODE = re.compile(r'(?:"(?:[^"\\]++|\\.)*+"?+|[^"#]++)*+')
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ def unterminated(f: Failure) -> Diagnostic | None:
     if not f.rest.startswith('"') or TEXT.match(f.rest):
         return None
     code = code_of(f.rest)
-    escape = re.match(r'"(?:[^"\\]|\\["\\])*(\\[^"\\])', f.rest)
+    escape = re.match(r'"(?:[^"\\]++|\\["\\])*+(\\[^"\\])', f.rest)
     if escape:
         at = escape.start(1)
         line = f"{f.prefix}{f.rest[:at]}\\{f.tail(at)}"

@@ -54,7 +54,10 @@ def tree(name: str) -> hierdsl.CompiledHierarchy:
     if "x" not in name:
         return hierdsl.compile_hierarchy(hierdsl.load(name))
     leaves, levels = map(int, name.split("x"))
-    return hierdsl.compile_hierarchy(hierdsl.load(balanced(leaves, levels)))
+    hierarchy, found = hierdsl.analyze(balanced(leaves, levels))
+    if hierarchy is None:
+        raise hierdsl.HierError(found)
+    return hierdsl.compile_hierarchy(hierarchy)
 
 
 SHAPES = {

@@ -23,8 +23,8 @@ SMOOTHINGS = [(0.0, "uniform"), (0.1, "uniform"), (0.1, "siblings"), (1.0, "sibl
 def both(logits, target, compiled, **options):
     """Loss, level losses and gradient of the fused form and of the reference in float64."""
     found = []
-    for engine, given in (("fused", logits), ("reference", logits.double())):
-        z = given.detach().clone().requires_grad_()
+    for engine, values in (("fused", logits), ("reference", logits.double())):
+        z = values.detach().clone().requires_grad_()
         loss, levels = hierarchical_cross_entropy(
             z, target, compiled, engine=engine, return_levels=True, **options
         )

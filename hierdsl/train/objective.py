@@ -7,13 +7,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
-from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy
+from hierdsl.compiler import CompiledHierarchy
 from hierdsl.diagnostics import nearest
-from hierdsl.loss import hierarchical_cross_entropy, hierarchical_level_losses
+from hierdsl.loss import hierarchical_cross_entropy
 from hierdsl.train.config import SettingsError, TrainConfig
-from hierdsl.weighting import Schedule, Weighting, parse_schedule, unbounded_targets
+from hierdsl.weighting import Schedule, Weighting, flat, levels, parse_schedule, unbounded_targets
 
 
 class Objective:
@@ -51,75 +50,42 @@ class Objective:
         self.names = compiled.level_names[-1:] if self.flat else compiled.level_names
         self._device = device
         self._schedule = schedule_of(config, compiled)
-        if self._schedule is None:
-            self.weights = torch.tensor(weights, dtype=torch.float32, device=device)
-            self._last = self.weights
+        if self._schedule is not None:
+            self.factors, self._last = self._tensor(self._schedule(0)), self._tensor(self._schedule(1))
         else:
-            self.weights = self._tensor(self._schedule(0))
-            self._last = self._tensor(self._schedule(1))
+            chosen = flat(compiled) if self.flat else levels(compiled, weights)
+            self.factors = self._last = self._tensor(chosen)
 
     def at(self, progress: float) -> None:
         """Take the weighting of a moment of the run, 0 at its first step and 1 at its last."""
         if self._schedule is not None and not self._schedule.constant:
-            self.weights = self._tensor(self._schedule(progress))
+            self.factors = self._tensor(self._schedule(progress))
 
     def __call__(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss, and the detached losses of the levels in `names`."""
-        if self.flat:
-            loss = self._flat(logits.float(), target)
-            return loss, loss.detach()[None]
-        return self._weighted(logits, target, self.weights)
+        """The loss, and the losses of the levels in `names`, without weights and smoothing, and without gradient.
+
+        The flat loss is that of the finest level: coarse labels say nothing about a class, and are ignored.
+        """
+        loss, found = self._loss(logits, target, self.factors)
+        return loss, found[-1:] if self.flat else found
 
     def last(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """What validation reports: the loss as the run ends with it, so that epochs compare, and that of every level.
+        """What validation reports: the loss as at the end of the run, so that epochs compare, and that of every level."""
+        return self._loss(logits, target, self._last)
 
-        No gradients.
-        """
-        if self.flat:
-            levels = self.levels(logits, target)
-            return levels[-1], levels
-        return self._weighted(logits, target, self._last)
-
-    def _weighted(self, logits: Tensor, target: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        if weights.ndim == 1:
-            levels = self.levels(logits, target)
-            return weights @ levels, levels.detach()
-        loss = hierarchical_cross_entropy(
-            logits.float(),
+    def _loss(self, logits: Tensor, target: Tensor, factors: Tensor) -> tuple[Tensor, Tensor]:
+        return hierarchical_cross_entropy(
+            logits,
             target,
             self.compiled,
-            weighting=weights,
+            weighting=factors,
             weight=self.leaf_weights,
             label_smoothing=self.smoothing,
+            return_levels=True,
         )
-        with torch.no_grad():
-            return loss, self.levels(logits, target)
 
     def _tensor(self, weighting: Weighting) -> Tensor:
-        """One weight a level, (D,), where that says it all: then the level losses are enough; else (D, V)."""
-        of_levels = weighting.level_weights(self.compiled)
-        factors = weighting.factors if of_levels is None else of_levels
-        return torch.tensor(factors, dtype=torch.float32, device=self._device)
-
-    def levels(self, logits: Tensor, target: Tensor) -> Tensor:
-        """The cross-entropy of every level, (D,), whatever the network is trained on."""
-        return hierarchical_level_losses(
-            logits.float(), target, self.compiled, weight=self.leaf_weights, label_smoothing=self.smoothing
-        )
-
-    def _flat(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Cross-entropy of the classes; coarse labels say nothing about a class and are ignored."""
-        leaf = torch.where(target < logits.shape[1], target, IGNORE_INDEX).long()
-        total = functional.cross_entropy(
-            logits,
-            leaf,
-            self.leaf_weights,
-            reduction="sum",
-            label_smoothing=self.smoothing,
-            ignore_index=IGNORE_INDEX,
-        )
-        weight = torch.where(leaf >= 0, self.leaf_weights[leaf.clamp(min=0)], 0.0).sum()
-        return total / torch.where(weight > 0, weight, 1.0)
+        return torch.tensor(weighting.factors, device=self._device)
 
 
 def schedule_of(config: TrainConfig, compiled: CompiledHierarchy) -> Schedule | None:

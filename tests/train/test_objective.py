@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 from train.runs import TOY, toy
 
-from hierdsl.loss import hierarchical_cross_entropy
+from hierdsl.loss import hierarchical_cross_entropy, hierarchical_level_losses
 from hierdsl.train.config import SettingsError, TrainConfig
 from hierdsl.train.loop import RunningMean, _set_rate
 from hierdsl.train.objective import Objective, class_weights
@@ -79,7 +79,8 @@ def test_the_flat_loss_is_the_cross_entropy_of_torch(weights, smoothing):
     expected = functional.cross_entropy(logits, target.long(), factors, label_smoothing=smoothing)
     torch.testing.assert_close(loss, expected)
     torch.testing.assert_close(torch.autograd.grad(loss, logits), torch.autograd.grad(expected, logits))
-    torch.testing.assert_close(levels, expected.detach()[None])
+    plain = functional.cross_entropy(logits, target.long(), factors)  # what is reported is not smoothed
+    torch.testing.assert_close(levels, plain.detach()[None])
 
 
 def test_the_flat_loss_passes_over_coarse_labels():
@@ -101,14 +102,22 @@ def test_the_hierarchical_loss_is_that_of_the_library(level_weights, weights, sm
     )
     torch.testing.assert_close(loss, expected)
     torch.testing.assert_close(torch.autograd.grad(loss, logits), torch.autograd.grad(expected, logits))
-    torch.testing.assert_close(compute.weights @ levels, expected.detach())
+    plain = hierarchical_level_losses(
+        logits, target, COMPILED, weight=weights
+    )  # what is reported is not smoothed
+    torch.testing.assert_close(levels, plain.detach())
 
 
 def test_levels_of_the_flat_loss_end_with_the_flat_loss():
     logits, target = batch()
     compute = objective([0.5, 2, 1, 3, 0.1], loss="flat")
     assert compute.names == ("class",)
-    torch.testing.assert_close(compute.levels(logits, target)[-1], compute(logits, target)[0])
+    found, levels = compute.last(logits, target)
+    torch.testing.assert_close(found, compute(logits, target)[0])
+    torch.testing.assert_close(found, levels[-1])
+    torch.testing.assert_close(
+        levels, hierarchical_level_losses(logits, target, COMPILED, weight=[0.5, 2, 1, 3, 0.1])
+    )
 
 
 @pytest.mark.parametrize("loss", ["flat", "hierarchical"])

@@ -20,6 +20,11 @@ def zigzag(n):
     )
 
 
+def deep(depth, below=""):
+    """One node on each level, then what lies below the last; the text grows with the square of the depth."""
+    return "".join(f"{' ' * (i + 1)}c{i}\n" for i in range(depth)) + below
+
+
 FAMILIES = {
     "plain lines": lambda n: "tree\n" + lines("    n{i}", n),
     "lines with attributes": lambda n: "tree\n" + lines("    n{i} = {i} [weight=2, meta.x=1]", n // 4),
@@ -110,6 +115,18 @@ FAMILIES = {
     ),
     "a reference of many parts": lambda n: (
         "tree\n" + lines("    a", 20) + "labels x\n    " + "/".join(["a"] * n) + " = 1\n"
+    ),
+    "ambiguous references to deep nodes": lambda n: (
+        "tree\n"
+        + deep(n // 40, lines(f"{' ' * (n // 40 + 1)}d{{i}}\n{' ' * (n // 40 + 2)}x", 50))
+        + "labels x\n"
+        + lines("    x = {i}", n // 16)
+    ),
+    "a long reference in a deep tree": lambda n: (
+        "tree\n"
+        + "".join(f"{' ' * (i + 1)}a\n" for i in range(n // 64))
+        + lines(" b{i}\n  a\n  c", n // 8)
+        + f"labels x\n    {'/'.join(['a'] * (n // 64))} = 1\n"
     ),
     "wrong edits": lambda n: TREE + "edit\n" + lines("    drop noed{i}", n // 16),
     "tabs and spaces": lambda n: "tree\n" + "    a\n\tb\n" * (n // 4),

@@ -29,13 +29,20 @@ NOTHING = Found(0, ())
 class Endings:
     """The references of a file and the nodes that each could mean."""
 
-    def __init__(self, names: Sequence[str], parents: Sequence[int], references: Iterable[Reference]) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        parents: Sequence[int],
+        references: Iterable[Reference],
+        walk: Iterable[int] | None = None,
+    ) -> None:
         """Look for the references.
 
         Args:
-            names: Of the nodes, parents before children.
+            names: Of the nodes, in the order in which they are listed.
             parents: For each node the position of its parent, -1 for a top node.
             references: What to look for.
+            walk: All positions, parents before children, where that is another order.
         """
         self._next: dict[tuple[int, str | None], int] = {}
         lengths = [0]
@@ -49,7 +56,7 @@ class Endings:
         self._shorter = self._shorter_ends(lengths)
         self._counts = [0] * len(lengths)
         self._first: list[list[int]] = [[] for _ in lengths]
-        self._walk(names, parents)
+        self._walk(names, parents, range(len(names)) if walk is None else walk)
         # what ends with a reference ends with each shorter end of it
         for state in sorted(range(1, len(lengths)), key=lengths.__getitem__, reverse=True):
             shorter = self._shorter[state]
@@ -82,18 +89,17 @@ class Endings:
             state = shorter[state]
         return known.get((state, part), 0)
 
-    def _walk(self, names: Sequence[str], parents: Sequence[int]) -> None:
+    def _walk(self, names: Sequence[str], parents: Sequence[int], walk: Iterable[int]) -> None:
         """Note at each node the longest beginning of a reference that its path ends with."""
         sought = {part for _, part in self._next}
         top = self._next.get((0, None), 0)
-        states: list[int] = []
-        for position, name in enumerate(names):
-            if name not in sought:
-                states.append(0)
-                continue
-            parent = parents[position]
-            state = self._step(states[parent] if parent >= 0 else top, name, self._shorter)
-            states.append(state)
+        states = [0] * len(names)
+        for position in walk:
+            name = names[position]
+            if name in sought:
+                parent = parents[position]
+                states[position] = self._step(states[parent] if parent >= 0 else top, name, self._shorter)
+        for position, state in enumerate(states):
             self._counts[state] += 1
             if len(self._first[state]) < SHOWN:
                 self._first[state].append(position)

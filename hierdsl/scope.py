@@ -6,13 +6,13 @@ may rely on it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from typing import NamedTuple
 
-from hierdsl.diagnostics import Annotation, nearest
+from hierdsl.diagnostics import Annotation, Suggester
 from hierdsl.endings import NOTHING, SHOWN, Endings, Found
 from hierdsl.id_ranges import Ranges, Use, disjoint
 from hierdsl.syntax import Document, LabelsDecl, LevelDecl, NodeDecl, Reference
@@ -20,8 +20,6 @@ from hierdsl.syntax.attributes import NODE_ATTRIBUTES, read
 
 MAX_ID = 65535
 BARE = frozenset("_.-")
-MAX_COMPARISONS = 60_000
-"""Names compared with misspelt ones, in all: a second, however many references a file has wrong."""
 
 
 @dataclass(slots=True)
@@ -89,7 +87,7 @@ class Scope:
         self.nodes: Sequence[NodeDecl] = own if nodes is None else nodes
         self.levels: tuple[LevelDecl, ...] | None = document.levels.levels if document.levels else None
         self.inherited = inherited or Inherited()
-        self._comparisons = 0
+        self._suggester = Suggester()
         self._paths: dict[int, str] = {}
 
     # Which node is meant
@@ -126,15 +124,12 @@ class Scope:
 
     def nearest(self, word: str) -> str | None:
         """The name most like a misspelt one, None where none is close or too many were asked for before."""
-        if self._comparisons > MAX_COMPARISONS:
-            return None
         # what stands for a line that could not be read has no name
-        return self.suggest(word, [name for name in self._by_name if not name.startswith("\0")])
+        return self.suggest(word, lambda: [name for name in self._by_name if not name.startswith("\0")])
 
-    def suggest(self, word: str, known: Sequence[str]) -> str | None:
+    def suggest(self, word: str, known: Callable[[], Collection[str]]) -> str | None:
         """The known word most like a misspelt one, as long as the file has not asked for too many."""
-        self._comparisons += len(known)
-        return nearest(word, known) if self._comparisons <= MAX_COMPARISONS else None
+        return self._suggester.nearest(word, known)
 
     def path(self, position: int) -> str:
         """The full path of a node as a reference would write it, without a leading `/`."""

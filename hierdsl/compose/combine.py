@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from operator import itemgetter
 
-from hierdsl.compose.edits import Editor
-from hierdsl.compose.forest import Forest, Maps, Twig
-from hierdsl.diagnostics import Annotation, Diagnostic
+from hierdsl.compose.edits import Editor, references
+from hierdsl.compose.forest import Forest, Maps
+from hierdsl.compose.twig import Twig
+from hierdsl.diagnostics import Annotation, Diagnostic, Suggester
 from hierdsl.id_ranges import Use
 from hierdsl.scope import Inherited, MapScope, Scope
 from hierdsl.source import Span
@@ -25,8 +26,10 @@ def compose(document: Document, used: Mapping[Span, tuple[str, Scope]]) -> tuple
         document: The file.
         used: The name and scope of each used file that could be read, by the keyword of its section.
     """
-    host = Forest(Scope(document), None)
+    edits = [edit for section in (*document.uses, document.edit) if section for edit in section.edits]
+    host = Forest(Scope(document), None, references(edits))
     found: list[Diagnostic] = []
+    suggester = Suggester(whatever_size=True)
     parts: list[tuple[int, list[Twig]]] = [
         (document.tree.keyword.start if document.tree else 0, list(host.root.children))
     ]
@@ -43,12 +46,17 @@ def compose(document: Document, used: Mapping[Span, tuple[str, Scope]]) -> tuple
                 Diagnostic("H902", message, place, help="use less, or collapse parts of the used files")
             )
             break
-        parts.append((use.keyword.start, _take(document, host, use, Forest(scope, name), found)))
-    host.root.children = dict.fromkeys(twig for _, tops in sorted(parts, key=itemgetter(0)) for twig in tops)
+        parts.append(
+            (
+                use.keyword.start,
+                _take(document, host, use, Forest(scope, name, references(use.edits)), found, suggester),
+            )
+        )
+    host.sort(twig for _, tops in sorted(parts, key=itemgetter(0)) for twig in tops)
     if document.edit:
         keyword = Annotation(document.source, document.edit.keyword, "the edits")
         complete = document.tree_complete and len(used) == len(document.uses)
-        editor = Editor(document.source, host, None, keyword, complete=complete)
+        editor = Editor(document.source, host, None, keyword, suggester, complete=complete)
         for edit in document.edit.edits:
             editor.apply(edit)
         editor.finish()
@@ -63,10 +71,16 @@ def compose(document: Document, used: Mapping[Span, tuple[str, Scope]]) -> tuple
 
 
 def _take(
-    document: Document, host: Forest, use: UseDecl, forest: Forest, found: list[Diagnostic]
+    document: Document,
+    host: Forest,
+    use: UseDecl,
+    forest: Forest,
+    found: list[Diagnostic],
+    suggester: Suggester,
 ) -> list[Twig]:
     """Edit a used tree and put it in; gives its new top nodes."""
-    editor = Editor(document.source, forest, host, Annotation(document.source, use.file.span, "used here"))
+    keyword = Annotation(document.source, use.file.span, "used here")
+    editor = Editor(document.source, forest, host, keyword, suggester)
     for edit in use.edits:
         editor.apply(edit)
     if not editor.grafts:  # else the rest of the used tree stays away

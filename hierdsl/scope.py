@@ -71,6 +71,7 @@ class Scope:
         inherited: Inherited | None = None,
         *,
         complete: bool = True,
+        explain_missing: Callable[[Reference], tuple[Annotation, ...]] = lambda _: (),
     ) -> None:
         """A scope of a document alone; or of what `hierdsl.compose` made of it and the files that it uses.
 
@@ -79,6 +80,7 @@ class Scope:
             nodes: The nodes of the composed tree, without ids, which are then inherited; the file's own for None.
             inherited: Label maps and mirror pairs, of the tree's own lines too.
             complete: False when a part could not be taken in; rules about what is absent then stay silent.
+            explain_missing: Where an edit took away what a reference names, points to that edit.
         """
         self.document = document
         self.complete = complete and document.complete
@@ -87,6 +89,7 @@ class Scope:
         self.nodes: Sequence[NodeDecl] = own if nodes is None else nodes
         self.levels: tuple[LevelDecl, ...] | None = document.levels.levels if document.levels else None
         self.inherited = inherited or Inherited()
+        self.explain_missing = explain_missing
         self._suggester = Suggester()
         self._paths: dict[int, str] = {}
 

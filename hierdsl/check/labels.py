@@ -88,7 +88,9 @@ def reference_names_a_node(scope: Scope, reference: Reference, said: _Said) -> I
             paths = [scope.path(position) for position in scope.resolve(alike).first]
             meant = f'"{close}"' if close in ("ignore", "tolerance") else _anchor(paths[0], paths)
             mend, edits = f"did you mean '{meant}'?", (Edit(document.source, reference.span, meant),)
-        yield Diagnostic("H208", f"the tree has no node '{written}'", place, help=mend, edits=edits)
+        gone = scope.explain_missing(reference)
+        message = f"the tree has no node '{written}'"
+        yield Diagnostic("H208", message, place, secondary=gone, help=mend, edits=edits)
         return
     key = reference.parts, reference.anchored
     if key not in said:

@@ -5,6 +5,7 @@ from operator import itemgetter
 
 from hierdsl.compose.edits import Editor, references
 from hierdsl.compose.forest import Forest, Maps
+from hierdsl.compose.history import History
 from hierdsl.compose.twig import Twig
 from hierdsl.diagnostics import Annotation, Diagnostic, Suggester
 from hierdsl.id_ranges import Use
@@ -29,7 +30,7 @@ def compose(document: Document, used: Mapping[Span, tuple[str, Scope]]) -> tuple
     edits = [edit for section in (*document.uses, document.edit) if section for edit in section.edits]
     host = Forest(Scope(document), None, references(edits))
     found: list[Diagnostic] = []
-    suggester = Suggester(whatever_size=True)
+    suggester, history = Suggester(whatever_size=True), History()
     parts: list[tuple[int, list[Twig]]] = [
         (document.tree.keyword.start if document.tree else 0, list(host.root.children))
     ]
@@ -49,21 +50,25 @@ def compose(document: Document, used: Mapping[Span, tuple[str, Scope]]) -> tuple
         parts.append(
             (
                 use.keyword.start,
-                _take(document, host, use, Forest(scope, name, references(use.edits)), found, suggester),
+                _take(
+                    document, host, use, Forest(scope, name, references(use.edits)), found, suggester, history
+                ),
             )
         )
     host.sort(twig for _, tops in sorted(parts, key=itemgetter(0)) for twig in tops)
     if document.edit:
         keyword = Annotation(document.source, document.edit.keyword, "the edits")
         complete = document.tree_complete and len(used) == len(document.uses)
-        editor = Editor(document.source, host, None, keyword, suggester, complete=complete)
+        editor = Editor(document.source, host, None, keyword, suggester, history, complete=complete)
         for edit in document.edit.edits:
             editor.apply(edit)
         editor.finish()
         found += editor.diagnostics
     nodes, positions = _flatten(host, found)
     complete = len(used) == len(document.uses) and not any(d.is_error for d in found)
-    scope = Scope(document, nodes, _inherited(host, positions), complete=complete)
+    scope = Scope(
+        document, nodes, _inherited(host, positions), complete=complete, explain_missing=history.explain
+    )
     if scope.levels is None and len(document.uses) == 1 and used:
         ((_, only),) = used.values()
         scope.levels = _still_fitting(only.levels, scope, found)
@@ -77,15 +82,18 @@ def _take(
     forest: Forest,
     found: list[Diagnostic],
     suggester: Suggester,
+    history: History,
 ) -> list[Twig]:
     """Edit a used tree and put it in; gives its new top nodes."""
     keyword = Annotation(document.source, use.file.span, "used here")
-    editor = Editor(document.source, forest, host, keyword, suggester)
+    own = History()
+    editor = Editor(document.source, forest, host, keyword, suggester, own)
     for edit in use.edits:
         editor.apply(edit)
     if not editor.grafts:  # else the rest of the used tree stays away
         editor.finish()
     found += editor.diagnostics
+    history.add(own)
     grafts = editor.grafts
     if not grafts and not any(d.is_error for d in editor.diagnostics):
         grafts = [(twig, None) for twig in forest.root.children]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from hierdsl.compose.forest import Forest, lies_above
+from hierdsl.compose.history import History
 from hierdsl.compose.twig import Twig
 from hierdsl.diagnostics import Annotation, Diagnostic, Edit, Suggester
 from hierdsl.scope import quote
@@ -39,12 +40,14 @@ class Editor:
         host: Forest | None,
         keyword: Annotation,
         suggester: Suggester,
+        history: History,
         *,
         complete: bool = True,
     ) -> None:
         """Edits that stand in `source`; a graft goes to `host`, or for None stays in the forest itself.
 
-        Where the forest is not complete, what an edit names may be missing without a mistake of its own.
+        What they take away is noted in `history`. Where the forest is not complete, what an edit names may be
+        missing without a mistake of its own.
         """
         self._complete = complete
         self.source = source
@@ -53,6 +56,7 @@ class Editor:
         self.keyword = keyword
         self.diagnostics: list[Diagnostic] = []
         self._suggester = suggester
+        self._history = history
         self._choices: dict[tuple[int, tuple[str, ...], bool], tuple[int, str]] = {}
         self._emptied: dict[Twig, Reference] = {}
         self.grafts: list[tuple[Twig, Twig | None]] = []
@@ -87,10 +91,12 @@ class Editor:
                 self._invalid(edit.node, f"'{twig.name.text}' cannot go under itself", "choose another node")
                 return
             self._leave(edit.node, [twig])
+            self._history.call_otherwise(twig, self._here(edit.node, "grafted here"))
             self.forest.move(twig, target or self.forest.root)
             return
         parts = list(twig.children) if twig is self.forest.root else [twig]
         for part in parts:
+            self._history.leave(part, self._here(edit.node, "grafted here"))
             self.forest.detach(part)
             self.grafts.append((part, target))
 
@@ -98,6 +104,7 @@ class Editor:
         twig = self._one(self.forest, reference)
         if twig is not None:
             self._leave(reference, [twig])
+            self._history.leave(twig, self._here(reference, "dropped here"))
             self.forest.detach(twig)
 
     def _collapse(self, reference: Reference) -> None:
@@ -111,7 +118,9 @@ class Editor:
         else:
             below = [each for each in twig.below() if each is not twig]
             off = _ignored(twig)
+            here = self._here(reference, f"collapsed into '{twig.name.text}' here")
             for child in list(twig.children):
+                self._history.leave(child, here)
                 self.forest.detach(child)
             self.forest.absorb(twig, (each for each in below if each not in off))
 
@@ -138,6 +147,11 @@ class Editor:
             self._invalid(odd, message, "drop the ignored one instead")
             return
         self._leave(edit.nodes[-1], [twig for twig in others if twig.parent is not first.parent])
+        label = f"merged into '{edit.name.text}' here"
+        if first.name.text != edit.name.text:
+            self._history.call_otherwise(first, self._here(twigs[first], label))
+        for other in others:
+            self._history.leave(other, self._here(twigs[other], label), alone=True)
         self.forest.rename(first, edit.name, self.source)
         self.forest.unite(first, others)
 
@@ -148,6 +162,7 @@ class Editor:
         if twig.name.text == edit.name.text:
             self._no_effect(edit.node, f"'{twig.name.text}' has that name already")
         else:
+            self._history.call_otherwise(twig, self._here(edit.node, f"renamed to '{edit.name.text}' here"))
             self.forest.rename(twig, edit.name, self.source)
 
     def _one(self, forest: Forest, reference: Reference, *, whole: bool = False) -> Twig | None:
@@ -169,7 +184,7 @@ class Editor:
                 f"{what} has no node '{written}'",
                 reference,
                 f"did you mean '{close}'?" if close else "correct the name, or remove this edit",
-                (self.keyword,) if forest is self.forest else (),
+                (self.keyword, *self._history.explain(reference)) if forest is self.forest else (),
                 close,
             )
             return None
@@ -214,6 +229,9 @@ class Editor:
                     (Annotation(group.source, group.name.span, "the group"),),
                 )
 
+    def _here(self, at: Reference, label: str) -> Annotation:
+        return Annotation(self.source, at.span, label)
+
     def _report(
         self,
         code: str,
@@ -224,7 +242,7 @@ class Editor:
         instead: str | None = None,
     ) -> None:
         """Note a diagnostic about a reference; `instead` is a name that takes its place."""
-        place = Annotation(self.source, at.span)
+        place = self._here(at, "")
         edits = (Edit(self.source, at.span, quote(instead)),) if instead else ()
         self.diagnostics.append(Diagnostic(code, message, place, secondary=secondary, help=mend, edits=edits))
 

@@ -290,6 +290,65 @@ def test_a_bundled_hierarchy_can_be_used_by_any_text():
 # What goes wrong
 
 
+def gone(folder, text):
+    """What is said of each reference that names no node: the reference, and the edit that took the node away."""
+    (folder / "main.hier").write_text(text)
+    _, found = analyze(text, "main.hier", path=folder / "main.hier")
+    assert {d.code for d in found if d.is_error} == {"H208"}
+    return [
+        (
+            d.primary.source.slice(d.primary.span),
+            *(
+                f"{a.label}: {a.source.slice(a.span)}"
+                for a in d.secondary
+                if a.label not in ("used here", "the edits")
+            ),
+        )
+        for d in found
+        if d.is_error
+    ]
+
+
+@pytest.mark.parametrize(
+    ("edit", "reference", "said"),
+    [
+        ("drop car", "car", "dropped here: car"),
+        ("drop vehicle", "vehicle/car", "dropped here: vehicle"),
+        ("drop vehicle", "/vehicle/car", "dropped here: vehicle"),
+        ("collapse vehicle", "bus", "collapsed into 'vehicle' here: vehicle"),
+        ("merge car, bus as wheels", "car", "merged into 'wheels' here: car"),
+        ("merge car, bus as wheels", "bus", "merged into 'wheels' here: bus"),
+        ("merge human, vehicle as moving", "vehicle/bus", "merged into 'moving' here: vehicle"),
+        ("rename vehicle -> v", "vehicle/bus", "renamed to 'v' here: vehicle"),
+        ("drop human/rider", "vehicle/rider", None),
+        ("drop human/rider", "/rider", None),
+        ("drop rider", "ridder", None),
+    ],
+)
+def test_the_edit_that_took_a_node_away_is_shown(folder, edit, reference, said):
+    expected = [(reference, *([said] if said else []))]
+    for text in (
+        f'use "city.hier"\n    {edit}\n    rename {reference} -> x\n',
+        f'use "city.hier"\nedit\n    {edit}\n    rename {reference} -> x\n',
+        f'use "city.hier"\n    {edit}\nedit\n    drop {reference}\n',
+        f'use "city.hier"\n    {edit}\nlabels x\n    {reference} = 7\n',
+        f'use "city.hier"\nedit\n    {edit}\nmirror\n    {reference} <-> sky\n',
+    ):
+        assert gone(folder, text) == expected
+
+
+def test_a_node_that_was_grafted_is_not_where_it_was(folder):
+    moved = 'use "city.hier"\nedit\n    graft car\n'
+    assert gone(folder, moved + "labels x\n    vehicle/car = 7\n") == [("vehicle/car", "grafted here: car")]
+    taken = 'use "city.hier"\n    graft vehicle\n    drop car\n    graft sky\n'
+    assert gone(folder, taken) == [("car", "grafted here: vehicle")]
+
+
+def test_of_two_edits_the_last_is_shown(folder):
+    text = 'use "city.hier"\n    rename car -> bus2\n    rename left -> car\n    drop car\nlabels x\n    car = 7\n'
+    assert gone(folder, text) == [("car", "dropped here: car")]
+
+
 def test_cycles_are_errors(folder):
     assert codes(folder, 'use "main.hier"\n') == ["H503"]
     (folder / "a.hier").write_text('use "b.hier"\n')

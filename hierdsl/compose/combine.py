@@ -101,15 +101,39 @@ def _take(
             forest.detach(twig)
     for twig, target in grafts:
         host.attach(twig, target or host.root)
+    _take_label_maps(document, host, use, forest, found)
+    host.mirror += forest.mirror
+    return [twig for twig, target in grafts if target is None]
+
+
+def _take_label_maps(
+    document: Document, host: Forest, use: UseDecl, forest: Forest, found: list[Diagnostic]
+) -> None:
+    """Join the label maps of a used tree with those of the same names."""
+    own = {labels.name.text if labels.name else "" for labels in document.labels if labels.tolerances}
     for name, theirs in forest.label_maps.items():
         if use.name:  # kept apart under the name that the author gave
             name = f"{use.name.text}.{name}" if name else use.name.text  # noqa: PLW2901 - as it is called here
         mine = host.label_maps.setdefault(name, Maps())
         mine.listed += theirs.listed
         mine.has_star |= theirs.has_star
-        mine.tolerance = theirs.tolerance if mine.tolerance is None else mine.tolerance
-    host.mirror += forest.mirror
-    return [twig for twig, target in grafts if target is None]
+        if theirs.tolerance is None:
+            continue
+        if mine.tolerance is None or mine.given is None:
+            given = f"tolerance {_number(theirs.tolerance)}"
+            mine.tolerance = theirs.tolerance
+            mine.given = Annotation(document.source, use.file.span, given)
+        elif mine.tolerance != theirs.tolerance and name not in own:
+            what = f"label map '{name}'" if name else "the default label map"
+            section = f"labels {name}".rstrip()
+            place = Annotation(document.source, use.file.span, f"tolerance {_number(theirs.tolerance)}")
+            message = f"{what} comes from two files with different tolerances: that of the first one holds"
+            mend = f"write the one that is meant below '{section}': {mine.given.label}"
+            found.append(Diagnostic("W303", message, place, secondary=(mine.given,), help=mend))
+
+
+def _number(value: float) -> str:
+    return repr(value).removesuffix(".0")
 
 
 def _flatten(host: Forest, found: list[Diagnostic]) -> tuple[list[NodeDecl], dict[Twig, int]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from hierdsl.compose.find import Finder
 from hierdsl.compose.twig import Twig
+from hierdsl.diagnostics import Annotation
 from hierdsl.scope import MapScope, Scope
 from hierdsl.source import Source, Span
 from hierdsl.syntax import IdRange, Reference
@@ -22,11 +23,12 @@ class Listed:
 
 @dataclass(slots=True)
 class Maps:
-    """A label map on its way into another tree."""
+    """A label map on its way into another tree; `given` is where its tolerance comes from."""
 
     listed: list[Listed] = field(default_factory=list)
     has_star: bool = False
     tolerance: float | None = None
+    given: Annotation | None = None
 
 
 class Forest:

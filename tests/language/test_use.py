@@ -290,6 +290,30 @@ def test_a_bundled_hierarchy_can_be_used_by_any_text():
 # What goes wrong
 
 
+def test_two_tolerances_of_one_map_are_said(folder):
+    for name, red, tolerance in (("a", 10, "24"), ("b", 20, "10.5"), ("c", 30, "24"), ("d", 40, "")):
+        (folder / f"{name}.hier").write_text(
+            f"tree\n    {name}\n    {name}2\nlabels rgb\n    {name} = rgb({red}, 0, 0)\n"
+            + (f"    tolerance {tolerance}\n" if tolerance else "")
+        )
+    both = 'use "a.hier"\nuse "b.hier"\n'
+    (folder / "main.hier").write_text(both)
+    hierarchy, (found,) = analyze(both, "main.hier", path=folder / "main.hier")
+    assert hierarchy.label_maps["rgb"].tolerance == 24
+    assert (found.code, found.primary.label) == ("W303", "tolerance 10.5")
+    assert found.message == (
+        "label map 'rgb' comes from two files with different tolerances: that of the first one holds"
+    )
+    assert [(a.source.slice(a.span), a.label) for a in found.secondary] == [('"a.hier"', "tolerance 24")]
+    assert found.help == "write the one that is meant below 'labels rgb': tolerance 24"
+    assert codes(folder, both + "labels rgb\n    tolerance 24\n") == []
+    assert codes(folder, both + 'labels rgb\n    a = "#000001"\n') == ["W303"]
+    assert codes(folder, 'use "a.hier"\nuse "b.hier" as b\n') == []
+    assert codes(folder, 'use "a.hier"\nuse "c.hier"\nuse "d.hier"\n') == []
+    assert codes(folder, 'use "d.hier"\nuse "b.hier"\n') == []
+    assert codes(folder, both + 'use "c.hier"\nuse "d.hier"\n') == ["W303"]
+
+
 def gone(folder, text):
     """What is said of each reference that names no node: the reference, and the edit that took the node away."""
     (folder / "main.hier").write_text(text)

@@ -6,20 +6,20 @@ may rely on it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import NamedTuple
 
-from hierdsl.diagnostics import Annotation, nearest
+from hierdsl.diagnostics import Annotation, Suggester
+from hierdsl.endings import NOTHING, SHOWN, Endings, Found
 from hierdsl.id_ranges import Ranges, Use, disjoint
 from hierdsl.syntax import Document, LabelsDecl, LevelDecl, NodeDecl, Reference
 from hierdsl.syntax.attributes import NODE_ATTRIBUTES, read
 
 MAX_ID = 65535
 BARE = frozenset("_.-")
-MAX_COMPARISONS = 60_000
-"""Names compared with misspelt ones, in all: a second, however many references a file has wrong."""
 
 
 @dataclass(slots=True)
@@ -71,6 +71,7 @@ class Scope:
         inherited: Inherited | None = None,
         *,
         complete: bool = True,
+        explain_missing: Callable[[Reference], tuple[Annotation, ...]] = lambda _: (),
     ) -> None:
         """A scope of a document alone; or of what `hierdsl.compose` made of it and the files that it uses.
 
@@ -79,6 +80,7 @@ class Scope:
             nodes: The nodes of the composed tree, without ids, which are then inherited; the file's own for None.
             inherited: Label maps and mirror pairs, of the tree's own lines too.
             complete: False when a part could not be taken in; rules about what is absent then stay silent.
+            explain_missing: Where an edit took away what a reference names, points to that edit.
         """
         self.document = document
         self.complete = complete and document.complete
@@ -87,25 +89,34 @@ class Scope:
         self.nodes: Sequence[NodeDecl] = own if nodes is None else nodes
         self.levels: tuple[LevelDecl, ...] | None = document.levels.levels if document.levels else None
         self.inherited = inherited or Inherited()
-        self._comparisons = 0
-        self._by_suffix: dict[tuple[int, bool], dict[int, list[int]]] = {}
-        self._suffixes: list[list[int]] = []  # for each length, of each node the number of its path's end
-        self._numbers: list[dict[tuple[int, str], int]] = []
+        self.explain_missing = explain_missing
+        self._suggester = Suggester()
+        self._paths: dict[int, str] = {}
 
     # Which node is meant
 
-    def resolve(self, reference: Reference) -> list[int]:
-        """Positions of all nodes that the reference could mean: one if it is good."""
-        parts = reference.parts
-        if len(parts) == 1 and not reference.anchored:
-            return self._by_name.get(parts[0], [])
-        found = self._by_name.get(parts[-1], [])
-        if len(found) <= 8:
-            return [position for position in found if self._matches(position, reference)]
-        if len(parts) > self._depth:
-            return []
-        # many nodes of one name: go by longer ends of their paths
-        return self._index(len(parts), reference.anchored).get(self._key(parts), [])
+    def resolve(self, reference: Reference) -> Found:
+        """All nodes that the reference could mean: one if it is good."""
+        if len(reference.parts) == 1 and not reference.anchored:
+            found = self._by_name.get(reference.parts[0], [])
+            return Found(len(found), found[:SHOWN])
+        if reference.parts[-1] not in self._by_name:
+            return NOTHING
+        return self._endings.find(reference) or self.endings([reference]).find(reference) or NOTHING
+
+    def endings(self, references: Iterable[Reference]) -> Endings:
+        """What many references could mean, in a time that does not grow with their number times that of the nodes."""
+        return Endings(
+            [node.name.text for node in self.nodes], [node.parent for node in self.nodes], references
+        )
+
+    @cached_property
+    def _endings(self) -> Endings:
+        """What the references of the document could mean."""
+        document = self.document
+        entries = chain.from_iterable(labels.entries for labels in document.labels)
+        pairs = document.mirror.pairs if document.mirror else ()
+        return self.endings(chain((entry.target for entry in entries), chain.from_iterable(pairs)))
 
     @cached_property
     def _by_name(self) -> dict[str, list[int]]:
@@ -114,65 +125,24 @@ class Scope:
             by_name[node.name.text].append(position)
         return dict(by_name)
 
-    @cached_property
-    def _depth(self) -> int:
-        return max((node.depth for node in self.nodes), default=0)
-
-    def _index(self, length: int, anchored: bool) -> dict[int, list[int]]:
-        """Positions by the number of the end of their path of that length; of whole paths if anchored."""
-        while len(self._suffixes) < length:
-            numbers: dict[tuple[int, str], int] = {}
-            above = self._suffixes[-1] if self._suffixes else None
-            of_node = []
-            for node in self.nodes:
-                end = -1 if above is None else above[node.parent] if node.parent >= 0 else -2
-                # a path that is too short has no end of this length
-                key = (end, node.name.text)
-                of_node.append(-2 if end == -2 else numbers.setdefault(key, len(numbers)))
-            self._numbers.append(numbers)
-            self._suffixes.append(of_node)
-        if (length, anchored) not in self._by_suffix:
-            index: dict[int, list[int]] = defaultdict(list)
-            for position, number in enumerate(self._suffixes[length - 1]):
-                if not anchored or self.nodes[position].depth == length:
-                    index[number].append(position)
-            self._by_suffix[length, anchored] = dict(index)
-        return self._by_suffix[length, anchored]
-
-    def _key(self, parts: tuple[str, ...]) -> int:
-        number = -1
-        for depth, part in enumerate(parts):
-            number = self._numbers[depth].get((number, part), -3)
-            if number == -3:
-                break
-        return number
-
-    def _matches(self, position: int, reference: Reference) -> bool:
-        for part in reversed(reference.parts):
-            if position < 0 or self.nodes[position].name.text != part:
-                return False
-            position = self.nodes[position].parent
-        return position < 0 or not reference.anchored
-
     def nearest(self, word: str) -> str | None:
         """The name most like a misspelt one, None where none is close or too many were asked for before."""
-        if self._comparisons > MAX_COMPARISONS:
-            return None
         # what stands for a line that could not be read has no name
-        return self.suggest(word, [name for name in self._by_name if not name.startswith("\0")])
+        return self.suggest(word, lambda: [name for name in self._by_name if not name.startswith("\0")])
 
-    def suggest(self, word: str, known: Sequence[str]) -> str | None:
+    def suggest(self, word: str, known: Callable[[], Collection[str]]) -> str | None:
         """The known word most like a misspelt one, as long as the file has not asked for too many."""
-        self._comparisons += len(known)
-        return nearest(word, known) if self._comparisons <= MAX_COMPARISONS else None
+        return self._suggester.nearest(word, known)
 
     def path(self, position: int) -> str:
         """The full path of a node as a reference would write it, without a leading `/`."""
-        parts = []
-        while position >= 0:
-            parts.append(quote(self.nodes[position].name.text))
-            position = self.nodes[position].parent
-        return "/".join(reversed(parts))
+        if position not in self._paths:  # a deep node can be a choice of many ambiguous references
+            parts, above = [], position
+            while above >= 0:
+                parts.append(quote(self.nodes[above].name.text))
+                above = self.nodes[above].parent
+            self._paths[position] = "/".join(reversed(parts))
+        return self._paths[position]
 
     def name(self, position: int, label: str = "") -> Annotation:
         """A pointer to the name of a node, in whatever file it stands."""
@@ -269,9 +239,9 @@ class Scope:
 
     def _uses(self, labels: LabelsDecl) -> Iterator[Use]:
         for entry in labels.entries:
-            found = [-1] if entry.target.is_ignore else self.resolve(entry.target)
-            if len(found) == 1:
-                yield from (Use(ids, found[0], self.document.source) for ids in entry.ids or ())
+            found = Found(1, (-1,)) if entry.target.is_ignore else self.resolve(entry.target)
+            if found.total == 1:
+                yield from (Use(ids, found.first[0], self.document.source) for ids in entry.ids or ())
 
     @cached_property
     def inherited_mirror(self) -> list[tuple[int, int]]:
@@ -285,8 +255,8 @@ class Scope:
         pairs = list(self.inherited_mirror)
         for pair in self.document.mirror.pairs if self.document.mirror else ():
             left, right = self.resolve(pair.left), self.resolve(pair.right)
-            if len(left) == 1 and len(right) == 1:
-                pairs.append((left[0], right[0]))
+            if left.total == 1 and right.total == 1:
+                pairs.append((left.first[0], right.first[0]))
         return pairs
 
 

@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 
 from hierdsl.diagnostics import Annotation, Diagnostic, Edit, nearest
+from hierdsl.endings import SHOWN
 from hierdsl.id_ranges import Collision
 from hierdsl.scope import MAX_ID, Scope, quote
 from hierdsl.syntax import Document, IdRange, LabelDecl, LabelsDecl, Reference
 
 MAX_TOLERANCE = 442
 """The distance from black to white, rounded up."""
-_MANY = 50
-"""Candidates of an ambiguous reference that are looked at: a file of many must not take its square in time."""
+
+_Said = dict[tuple[tuple[str, ...], bool], tuple[int, str]]
+"""Of ambiguous references how many paths they could be, and the help: a file can have one thousands of times."""
 
 
 def label_maps_have_different_names(scope: Scope) -> Iterator[Diagnostic]:
@@ -38,6 +40,7 @@ def label_maps_have_different_names(scope: Scope) -> Iterator[Diagnostic]:
 def label_references_name_a_node(scope: Scope) -> Iterator[Diagnostic]:
     """H208, H209: what stands before the ids names one node of the tree."""
     document = scope.document
+    said: _Said = {}
     for labels in document.labels:
         for entry in labels.entries:
             if _is_tolerance(scope, entry):
@@ -49,7 +52,7 @@ def label_references_name_a_node(scope: Scope) -> Iterator[Diagnostic]:
                     "H307", "a tolerance is given without '='", place, help=f"write {mend}", edits=edits
                 )
             elif not entry.target.is_ignore:
-                yield from reference_names_a_node(scope, entry.target)
+                yield from reference_names_a_node(scope, entry.target, said)
             if entry.ids is None and not entry.target.is_ignore:
                 yield Diagnostic(
                     "H103",
@@ -63,37 +66,46 @@ def label_references_name_a_node(scope: Scope) -> Iterator[Diagnostic]:
 def _is_tolerance(scope: Scope, entry: LabelDecl) -> bool:
     """Whether `tolerance = 24` is no class, but what it looks like."""
     return (
-        entry.target.parts == ("tolerance",) and not entry.target.quoted and not scope.resolve(entry.target)
+        entry.target.parts == ("tolerance",)
+        and not entry.target.quoted
+        and not scope.resolve(entry.target).total
     )
 
 
-def reference_names_a_node(scope: Scope, reference: Reference) -> Iterator[Diagnostic]:
-    """H208, H209 for one reference."""
+def reference_names_a_node(scope: Scope, reference: Reference, said: _Said) -> Iterator[Diagnostic]:
+    """H208, H209 for one reference; `said` is what was said of others of this kind."""
     document = scope.document
     found = scope.resolve(reference)
-    if len(found) == 1 or (not found and not scope.tree_complete):
+    if found.total == 1 or (not found.total and not scope.tree_complete):
         return
     written = document.source.slice(reference.span)
     place = Annotation(document.source, reference.span)
-    if not found:
+    if not found.total:
         close = scope.nearest(reference.parts[-1])
         mend, edits = "add it to the tree, or remove this line", tuple[Edit, ...]()
         if close:
             alike = Reference((close,), anchored=False, span=reference.span, quoted=False)
-            paths = [scope.path(position) for position in scope.resolve(alike)[:_MANY]]
+            paths = [scope.path(position) for position in scope.resolve(alike).first]
             meant = f'"{close}"' if close in ("ignore", "tolerance") else _anchor(paths[0], paths)
             mend, edits = f"did you mean '{meant}'?", (Edit(document.source, reference.span, meant),)
-        yield Diagnostic("H208", f"the tree has no node '{written}'", place, help=mend, edits=edits)
+        gone = scope.explain_missing(reference)
+        message = f"the tree has no node '{written}'"
+        yield Diagnostic("H208", message, place, secondary=gone, help=mend, edits=edits)
         return
-    paths = list(dict.fromkeys(scope.path(position) for position in found[:_MANY]))
-    if len(paths) == 1:  # siblings of one name: that is their own diagnostic
+    key = reference.parts, reference.anchored
+    if key not in said:
+        paths = list(dict.fromkeys(map(scope.path, found.first)))
+        mend = "write a longer path: " + " or ".join(_anchor(p, paths) for p in paths[:5])
+        said[key] = len(paths), mend
+    count, mend = said[key]
+    if count == 1:  # siblings of one name: that is their own diagnostic
         return
     yield Diagnostic(
         "H209",
-        f"'{written}' could be {len(paths) if len(found) <= _MANY else len(found):,} nodes",
+        f"'{written}' could be {count if found.total <= SHOWN else found.total:,} nodes",
         place,
-        secondary=tuple(scope.name(position, "this one?") for position in found[:5]),
-        help="write a longer path: " + " or ".join(_anchor(p, paths) for p in paths[:5]),
+        secondary=tuple(scope.name(position, "this one?") for position in found.first[:5]),
+        help=mend,
     )
 
 

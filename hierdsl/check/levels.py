@@ -70,6 +70,7 @@ def pins_name_a_level(scope: Scope) -> Iterator[Diagnostic]:
     """H403: a node is pinned to one of the levels."""
     document = scope.document
     names = [level.name.text for level in scope.levels or ()]
+    notes = (f"the levels are: {', '.join(names)}",)  # once for all: there can be many of both
     for pin in scope.pins:
         if pin.level is not None:
             continue
@@ -88,12 +89,12 @@ def pins_name_a_level(scope: Scope) -> Iterator[Diagnostic]:
                 help="add a section 'levels' that names them, coarse to fine",
             )
             return  # it is one section that is missing
-        close = scope.suggest(str(wanted), names)
+        close = scope.suggest(str(wanted), lambda: names)
         yield Diagnostic(
             "H403",
             f"there is no level '{wanted}'",
             _place(node, written),
-            notes=(f"the levels are: {', '.join(names)}",),
+            notes=notes,
             help=f"did you mean '{close}'?"
             if close
             else "add it to the levels, or pin the node to one of them",

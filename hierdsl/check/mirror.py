@@ -11,16 +11,17 @@ from hierdsl.syntax import Reference
 def mirror_pairs_exchange_classes(scope: Scope) -> Iterator[Diagnostic]:
     """H208 to H211: a pair names two different classes, and a class is in one pair at most."""
     document = scope.document
+    said: dict[tuple[tuple[str, ...], bool], tuple[int, str]] = {}
     seen: dict[int, Reference | None] = dict.fromkeys(
         position for pair in scope.inherited_mirror for position in pair
     )
     for pair in document.mirror.pairs if document.mirror else ():
         for reference in (pair.left, pair.right):
-            yield from reference_names_a_node(scope, reference)
+            yield from reference_names_a_node(scope, reference, said)
             found = scope.resolve(reference)
-            if len(found) != 1:
+            if found.total != 1:
                 continue
-            position = found[0]
+            position = found.first[0]
             place = Annotation(document.source, reference.span)
             name = scope.nodes[position].name.text
             if position in scope.parents or scope.ignored[position]:

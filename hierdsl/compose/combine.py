@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from operator import itemgetter
 
-from hierdsl.compose.edits import Editor
-from hierdsl.compose.forest import Forest, Maps, Twig
-from hierdsl.diagnostics import Annotation, Diagnostic
+from hierdsl.compose.edits import Editor, references
+from hierdsl.compose.forest import Forest, Maps
+from hierdsl.compose.history import History
+from hierdsl.compose.twig import Twig
+from hierdsl.diagnostics import Annotation, Diagnostic, Suggester
 from hierdsl.id_ranges import Use
 from hierdsl.scope import Inherited, MapScope, Scope
 from hierdsl.source import Span
@@ -25,8 +27,10 @@ def compose(document: Document, used: Mapping[Span, tuple[str, Scope]]) -> tuple
         document: The file.
         used: The name and scope of each used file that could be read, by the keyword of its section.
     """
-    host = Forest(Scope(document), None)
+    edits = [edit for section in (*document.uses, document.edit) if section for edit in section.edits]
+    host = Forest(Scope(document), None, references(edits))
     found: list[Diagnostic] = []
+    suggester, history = Suggester(whatever_size=True), History()
     parts: list[tuple[int, list[Twig]]] = [
         (document.tree.keyword.start if document.tree else 0, list(host.root.children))
     ]
@@ -43,19 +47,28 @@ def compose(document: Document, used: Mapping[Span, tuple[str, Scope]]) -> tuple
                 Diagnostic("H902", message, place, help="use less, or collapse parts of the used files")
             )
             break
-        parts.append((use.keyword.start, _take(document, host, use, Forest(scope, name), found)))
-    host.root.children = dict.fromkeys(twig for _, tops in sorted(parts, key=itemgetter(0)) for twig in tops)
+        parts.append(
+            (
+                use.keyword.start,
+                _take(
+                    document, host, use, Forest(scope, name, references(use.edits)), found, suggester, history
+                ),
+            )
+        )
+    host.sort(twig for _, tops in sorted(parts, key=itemgetter(0)) for twig in tops)
     if document.edit:
         keyword = Annotation(document.source, document.edit.keyword, "the edits")
         complete = document.tree_complete and len(used) == len(document.uses)
-        editor = Editor(document.source, host, None, keyword, complete=complete)
+        editor = Editor(document.source, host, None, keyword, suggester, history, complete=complete)
         for edit in document.edit.edits:
             editor.apply(edit)
         editor.finish()
         found += editor.diagnostics
     nodes, positions = _flatten(host, found)
     complete = len(used) == len(document.uses) and not any(d.is_error for d in found)
-    scope = Scope(document, nodes, _inherited(host, positions), complete=complete)
+    scope = Scope(
+        document, nodes, _inherited(host, positions), complete=complete, explain_missing=history.explain
+    )
     if scope.levels is None and len(document.uses) == 1 and used:
         ((_, only),) = used.values()
         scope.levels = _still_fitting(only.levels, scope, found)
@@ -63,15 +76,24 @@ def compose(document: Document, used: Mapping[Span, tuple[str, Scope]]) -> tuple
 
 
 def _take(
-    document: Document, host: Forest, use: UseDecl, forest: Forest, found: list[Diagnostic]
+    document: Document,
+    host: Forest,
+    use: UseDecl,
+    forest: Forest,
+    found: list[Diagnostic],
+    suggester: Suggester,
+    history: History,
 ) -> list[Twig]:
     """Edit a used tree and put it in; gives its new top nodes."""
-    editor = Editor(document.source, forest, host, Annotation(document.source, use.file.span, "used here"))
+    keyword = Annotation(document.source, use.file.span, "used here")
+    own = History()
+    editor = Editor(document.source, forest, host, keyword, suggester, own)
     for edit in use.edits:
         editor.apply(edit)
     if not editor.grafts:  # else the rest of the used tree stays away
         editor.finish()
     found += editor.diagnostics
+    history.add(own)
     grafts = editor.grafts
     if not grafts and not any(d.is_error for d in editor.diagnostics):
         grafts = [(twig, None) for twig in forest.root.children]
@@ -79,15 +101,39 @@ def _take(
             forest.detach(twig)
     for twig, target in grafts:
         host.attach(twig, target or host.root)
+    _take_label_maps(document, host, use, forest, found)
+    host.mirror += forest.mirror
+    return [twig for twig, target in grafts if target is None]
+
+
+def _take_label_maps(
+    document: Document, host: Forest, use: UseDecl, forest: Forest, found: list[Diagnostic]
+) -> None:
+    """Join the label maps of a used tree with those of the same names."""
+    own = {labels.name.text if labels.name else "" for labels in document.labels if labels.tolerances}
     for name, theirs in forest.label_maps.items():
         if use.name:  # kept apart under the name that the author gave
             name = f"{use.name.text}.{name}" if name else use.name.text  # noqa: PLW2901 - as it is called here
         mine = host.label_maps.setdefault(name, Maps())
         mine.listed += theirs.listed
         mine.has_star |= theirs.has_star
-        mine.tolerance = theirs.tolerance if mine.tolerance is None else mine.tolerance
-    host.mirror += forest.mirror
-    return [twig for twig, target in grafts if target is None]
+        if theirs.tolerance is None:
+            continue
+        if mine.tolerance is None or mine.given is None:
+            given = f"tolerance {_number(theirs.tolerance)}"
+            mine.tolerance = theirs.tolerance
+            mine.given = Annotation(document.source, use.file.span, given)
+        elif mine.tolerance != theirs.tolerance and name not in own:
+            what = f"label map '{name}'" if name else "the default label map"
+            section = f"labels {name}".rstrip()
+            place = Annotation(document.source, use.file.span, f"tolerance {_number(theirs.tolerance)}")
+            message = f"{what} comes from two files with different tolerances: that of the first one holds"
+            mend = f"write the one that is meant below '{section}': {mine.given.label}"
+            found.append(Diagnostic("W303", message, place, secondary=(mine.given,), help=mend))
+
+
+def _number(value: float) -> str:
+    return repr(value).removesuffix(".0")
 
 
 def _flatten(host: Forest, found: list[Diagnostic]) -> tuple[list[NodeDecl], dict[Twig, int]]:

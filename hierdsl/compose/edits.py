@@ -1,16 +1,28 @@
 """The edits of a tree, one function each; an edit that cannot be done changes nothing and is reported."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from hierdsl.compose.forest import Forest, Twig
-from hierdsl.diagnostics import Annotation, Diagnostic, Edit, nearest
-from hierdsl.scope import MAX_COMPARISONS, quote
+from hierdsl.compose.forest import Forest, lies_above
+from hierdsl.compose.history import History
+from hierdsl.compose.twig import Twig
+from hierdsl.diagnostics import Annotation, Diagnostic, Edit, Suggester
+from hierdsl.scope import quote
 from hierdsl.source import Source
 from hierdsl.syntax import CollapseDecl, DropDecl, GraftDecl, MergeDecl, Reference, RenameDecl, TreeEdit
-from hierdsl.syntax.attributes import NODE_ATTRIBUTES, read
 
-_MANY = 5
-"""Candidates of an ambiguous reference that are shown."""
+
+def references(edits: Iterable[TreeEdit]) -> Iterator[Reference]:
+    """All that edits refer to."""
+    for edit in edits:
+        match edit:
+            case GraftDecl(node, under):
+                yield node
+                if under:
+                    yield under
+            case DropDecl(nodes) | CollapseDecl(nodes) | MergeDecl(nodes):
+                yield from nodes
+            case RenameDecl(node):
+                yield node
 
 
 class Editor:
@@ -27,12 +39,15 @@ class Editor:
         forest: Forest,
         host: Forest | None,
         keyword: Annotation,
+        suggester: Suggester,
+        history: History,
         *,
         complete: bool = True,
     ) -> None:
         """Edits that stand in `source`; a graft goes to `host`, or for None stays in the forest itself.
 
-        Where the forest is not complete, what an edit names may be missing without a mistake of its own.
+        What they take away is noted in `history`. Where the forest is not complete, what an edit names may be
+        missing without a mistake of its own.
         """
         self._complete = complete
         self.source = source
@@ -40,7 +55,9 @@ class Editor:
         self.host = host
         self.keyword = keyword
         self.diagnostics: list[Diagnostic] = []
-        self._comparisons = 0
+        self._suggester = suggester
+        self._history = history
+        self._choices: dict[tuple[int, tuple[str, ...], bool], tuple[int, str]] = {}
         self._emptied: dict[Twig, Reference] = {}
         self.grafts: list[tuple[Twig, Twig | None]] = []
 
@@ -70,15 +87,16 @@ class Editor:
         if twig is None:
             return
         if self.host is None:
-            if twig is self.forest.root or (target and twig in _upwards(target)):
+            if target and lies_above([twig], [target]):
                 self._invalid(edit.node, f"'{twig.name.text}' cannot go under itself", "choose another node")
                 return
             self._leave(edit.node, [twig])
-            self.forest.detach(twig)
-            self.forest.attach(twig, target or self.forest.root)
+            self._history.call_otherwise(twig, self._here(edit.node, "grafted here"))
+            self.forest.move(twig, target or self.forest.root)
             return
         parts = list(twig.children) if twig is self.forest.root else [twig]
         for part in parts:
+            self._history.leave(part, self._here(edit.node, "grafted here"))
             self.forest.detach(part)
             self.grafts.append((part, target))
 
@@ -86,6 +104,7 @@ class Editor:
         twig = self._one(self.forest, reference)
         if twig is not None:
             self._leave(reference, [twig])
+            self._history.leave(twig, self._here(reference, "dropped here"))
             self.forest.detach(twig)
 
     def _collapse(self, reference: Reference) -> None:
@@ -99,12 +118,14 @@ class Editor:
         else:
             below = [each for each in twig.below() if each is not twig]
             off = _ignored(twig)
+            here = self._here(reference, f"collapsed into '{twig.name.text}' here")
             for child in list(twig.children):
+                self._history.leave(child, here)
                 self.forest.detach(child)
             self.forest.absorb(twig, (each for each in below if each not in off))
 
     def _merge(self, edit: MergeDecl) -> None:
-        twigs: list[Twig] = []
+        twigs: dict[Twig, Reference] = {}
         for reference in edit.nodes:
             twig = self._one(self.forest, reference)
             if twig is None:
@@ -112,31 +133,27 @@ class Editor:
             if twig in twigs:
                 self._invalid(reference, f"'{twig.name.text}' cannot be merged with itself", "name it once")
                 return
-            twigs.append(twig)
-        above = {each for twig in twigs for each in _upwards(twig.parent)}
-        for twig, reference in zip(twigs, edit.nodes, strict=True):
+            twigs[twig] = reference
+        above = lies_above(twigs, (twig.parent for twig in twigs if twig.parent))
+        for twig, reference in twigs.items():
             if twig in above:
                 mend = f"collapse it instead: collapse {self.source.slice(reference.span)}"
                 self._invalid(reference, f"'{twig.name.text}' lies above another of the merged nodes", mend)
                 return
-        ignored = [any(_flagged(each) for each in _upwards(twig)) for twig in twigs]
-        if any(ignored) and not all(ignored):
-            odd = edit.nodes[ignored.index(not ignored[0])]
-            self._invalid(
-                odd, "an ignored node cannot be merged with one that counts", "drop the ignored one instead"
-            )
-            return
         first, *others = twigs
-        emptied = [twig for twig in others if twig.parent is not first.parent]
-        self._leave(edit.nodes[-1], emptied)
+        odd = next((r for twig, r in twigs.items() if twig.is_ignored != first.is_ignored), None)
+        if odd:
+            message = "an ignored node cannot be merged with one that counts"
+            self._invalid(odd, message, "drop the ignored one instead")
+            return
+        self._leave(edit.nodes[-1], [twig for twig in others if twig.parent is not first.parent])
+        label = f"merged into '{edit.name.text}' here"
+        if first.name.text != edit.name.text:
+            self._history.call_otherwise(first, self._here(twigs[first], label))
+        for other in others:
+            self._history.leave(other, self._here(twigs[other], label), alone=True)
         self.forest.rename(first, edit.name, self.source)
-        for twig in others:
-            children = list(twig.children)
-            self.forest.detach(twig)
-            twig.children.clear()
-            for child in children:
-                self.forest.attach(child, first)
-        self.forest.absorb(first, others)
+        self.forest.unite(first, others)
 
     def _rename(self, edit: RenameDecl) -> None:
         twig = self._one(self.forest, edit.node)
@@ -145,6 +162,7 @@ class Editor:
         if twig.name.text == edit.name.text:
             self._no_effect(edit.node, f"'{twig.name.text}' has that name already")
         else:
+            self._history.call_otherwise(twig, self._here(edit.node, f"renamed to '{edit.name.text}' here"))
             self.forest.rename(twig, edit.name, self.source)
 
     def _one(self, forest: Forest, reference: Reference, *, whole: bool = False) -> Twig | None:
@@ -152,39 +170,42 @@ class Editor:
 
         The root, which stands for a used file as a whole, is a node only where that is asked for.
         """
-        found = forest.find(reference)
-        if not whole:
-            found = [twig for twig in found if twig is not forest.root]
-        if len(found) == 1:
+        total, found = forest.nodes.find(reference, whole=whole)
+        if total == 1:
             return found[0]
-        if not found and not self._complete:
+        if not total and not self._complete:
             return None  # it may stand on a line that could not be read
         written = self.source.slice(reference.span)
-        if not found:
-            close = None
-            if self._comparisons <= MAX_COMPARISONS:
-                known = forest.names()
-                self._comparisons += len(known)
-                close = nearest(reference.parts[-1], known)
+        if not total:
+            close = self._suggester.nearest(reference.parts[-1], forest.nodes.names)
             what = f"the used file '{forest.root.name.text}'" if forest.root.name.text != "\0" else "the tree"
             self._report(
                 "H208",
                 f"{what} has no node '{written}'",
                 reference,
                 f"did you mean '{close}'?" if close else "correct the name, or remove this edit",
-                (self.keyword,) if forest is self.forest else (),
+                (self.keyword, *self._history.explain(reference)) if forest is self.forest else (),
                 close,
             )
             return None
-        shown = [Annotation(t.source, t.name.span, "this one?") for t in found[:_MANY] if t.decl]
+        shown = [Annotation(t.source, t.name.span, "this one?") for t in found if t.decl]
         self._report(
             "H209",
-            f"'{written}' could be {len(found):,} nodes",
+            f"'{written}' could be {total:,} nodes",
             reference,
-            "write a longer path: " + " or ".join(f"/{twig.path()}" for twig in found[:_MANY]),
+            self._longer_paths(forest, reference, found),
             tuple(shown),
         )
         return None
+
+    def _longer_paths(self, forest: Forest, reference: Reference, found: list[Twig]) -> str:
+        """The help for an ambiguous reference: once for all that mean the same, as paths can be long."""
+        key = id(forest), reference.parts, reference.anchored
+        when, mend = self._choices.get(key, (-1, ""))
+        if when != forest.nodes.edits:
+            mend = "write a longer path: " + " or ".join(f"/{twig.path()}" for twig in found)
+            self._choices[key] = forest.nodes.edits, mend
+        return mend
 
     def _leave(self, reference: Reference, leaving: list[Twig]) -> None:
         """Note the groups that these nodes leave empty: such a one would silently become a class."""
@@ -199,7 +220,7 @@ class Editor:
     def finish(self) -> None:
         """At the end of the section: a group that lost all its children is gone too, or was collapsed."""
         for group, reference in self._emptied.items():
-            if not group.children and self.forest.holds(group):
+            if not group.children and group in self.forest.nodes:
                 self._report(
                     "H504",
                     f"this leaves nothing below '{group.name.text}', and would make a class of it",
@@ -207,6 +228,9 @@ class Editor:
                     f"drop or collapse the group too: drop {group.path()}",
                     (Annotation(group.source, group.name.span, "the group"),),
                 )
+
+    def _here(self, at: Reference, label: str) -> Annotation:
+        return Annotation(self.source, at.span, label)
 
     def _report(
         self,
@@ -218,7 +242,7 @@ class Editor:
         instead: str | None = None,
     ) -> None:
         """Note a diagnostic about a reference; `instead` is a name that takes its place."""
-        place = Annotation(self.source, at.span)
+        place = self._here(at, "")
         edits = (Edit(self.source, at.span, quote(instead)),) if instead else ()
         self.diagnostics.append(Diagnostic(code, message, place, secondary=secondary, help=mend, edits=edits))
 
@@ -229,20 +253,10 @@ class Editor:
         self._report("W501", f"this edit changes nothing: {message}", at, "remove it")
 
 
-def _flagged(twig: Twig) -> bool:
-    return twig.decl is not None and "ignore" in read(twig.decl.attributes, NODE_ATTRIBUTES)
-
-
 def _ignored(top: Twig) -> set[Twig]:
     """What of a subtree is ignored while its top is not: its ids stay ignored."""
     off: set[Twig] = set()
     for twig in top.below():
-        if twig is not top and (twig.parent in off or _flagged(twig)):
+        if twig is not top and (twig.parent in off or twig.weight):
             off.add(twig)
     return off
-
-
-def _upwards(twig: Twig | None) -> Iterator[Twig]:
-    while twig is not None:
-        yield twig
-        twig = twig.parent

@@ -6,6 +6,16 @@ for each form: `full` for people; `concise`, `github`, `json_form` and `sarif` f
 
 from hierdsl.diagnostics.codes import CODES, Code, Severity
 from hierdsl.diagnostics.model import Annotation, Diagnostic, Edit, HierError
-from hierdsl.diagnostics.suggest import nearest
+from hierdsl.diagnostics.suggest import Suggester, nearest
 
-__all__ = ["CODES", "Annotation", "Code", "Diagnostic", "Edit", "HierError", "Severity", "nearest"]
+__all__ = [
+    "CODES",
+    "Annotation",
+    "Code",
+    "Diagnostic",
+    "Edit",
+    "HierError",
+    "Severity",
+    "Suggester",
+    "nearest",
+]

@@ -69,6 +69,7 @@ CODES = {
         Code("H309", "unknown-label-map", "A label map that is named exists."),
         Code("W301", "unlabelled-class", "Every class has an id in the default label map."),
         Code("W302", "repeated-id", "An id is listed once."),
+        Code("W303", "tolerance-left-out", "Used files that share a label map give it one tolerance."),
         # H4xx levels
         Code("H401", "level-count", "There are as many levels as the deepest class is deep."),
         Code("H402", "duplicate-level", "A level has a name of its own."),

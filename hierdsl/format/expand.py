@@ -5,9 +5,10 @@ another order on the lines of the tree stands in the section `labels`.
 """
 
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import PurePath
 
+from hierdsl.endings import Endings
 from hierdsl.format import words
 from hierdsl.format.text import format_text
 from hierdsl.id_ranges import Use
@@ -47,20 +48,21 @@ def _lines(scope: Scope) -> Iterator[str]:
         yield "levels"
         for level in scope.levels:
             yield f" {words.name(level.name.text)} {words.attributes(level.attributes)}"
+    short = _short_ends(scope)
     default = scope.label_maps.get("")
     pieces = default.ranges.pieces if default else []
     on_lines = _in_order(pieces)
     yield "tree"
     yield from _tree(scope, pieces[:on_lines])
     for name, label_map in scope.label_maps.items():
-        entries = list(_entries(scope, label_map, 0 if name else on_lines))
+        entries = list(_entries(scope, short, label_map, 0 if name else on_lines))
         if name or entries or not on_lines:
             yield f"labels {_map_name(name)}"
             yield from entries
     if scope.mirror:
         yield "mirror"
         for left, right in scope.mirror:
-            yield f" {_reference(scope, left)} <-> {_reference(scope, right)}"
+            yield f" {_reference(scope, short, left)} <-> {_reference(scope, short, right)}"
 
 
 def _header(scope: Scope) -> Iterator[str]:
@@ -102,9 +104,9 @@ def _tree(scope: Scope, pieces: list[_Piece]) -> Iterator[str]:
         yield f"{' ' * node.depth}{words.node_name(node.name)}{ids} {words.attributes(node.attributes)}"
 
 
-def _entries(scope: Scope, label_map: MapScope, skip: int) -> Iterator[str]:
+def _entries(scope: Scope, short: Endings, label_map: MapScope, skip: int) -> Iterator[str]:
     for node, group in groupby(label_map.ranges.pieces[skip:], key=_node):
-        target = "ignore" if node < 0 else _reference(scope, node, in_labels=True)
+        target = "ignore" if node < 0 else _reference(scope, short, node, in_labels=True)
         yield f" {target} = {_ids(group)}"
     if label_map.tolerance is not None:
         yield f" tolerance {label_map.tolerance!r}".removesuffix(".0")
@@ -125,15 +127,31 @@ def _ids(pieces: Iterator[_Piece]) -> str:
     )
 
 
-def _reference(scope: Scope, position: int, *, in_labels: bool = False) -> str:
+def _short_ends(scope: Scope) -> Endings:
+    """What the short ends of paths could mean, of all nodes that need to be referred to."""
+    pieces = chain.from_iterable(label_map.ranges.pieces for label_map in scope.label_maps.values())
+    nodes = {*map(_node, pieces), *chain.from_iterable(scope.mirror)} - {-1}
+    ends = chain.from_iterable(_ends(scope, node) for node in sorted(nodes))
+    return scope.endings(end for end in ends if len(end.parts) > 1)
+
+
+def _ends(scope: Scope, position: int) -> Iterator[Reference]:
+    """The ends of a node's path of a few names, the shortest first."""
+    parts: tuple[str, ...] = ()
+    while position >= 0 and len(parts) < _TRIED:
+        parts = (scope.nodes[position].name.text, *parts)
+        position = scope.nodes[position].parent
+        yield Reference(parts, anchored=False, span=Span(0, 0), quoted=True)
+
+
+def _reference(scope: Scope, short: Endings, position: int, *, in_labels: bool = False) -> str:
     """The shortest end of a node's path, of a few names, that means no other node; else its whole path."""
+    for end in _ends(scope, position):
+        found = short.find(end) or scope.resolve(end)
+        if found.total == 1:
+            return words.reference(end, in_labels=in_labels)
     parts: list[str] = []  # from the node upwards
-    above = position
-    while above >= 0:
-        parts.append(scope.nodes[above].name.text)
-        above = scope.nodes[above].parent
-        if len(parts) <= _TRIED:
-            short = Reference(tuple(reversed(parts)), anchored=False, span=Span(0, 0), quoted=True)
-            if len(scope.resolve(short)) == 1:
-                return words.reference(short, in_labels=in_labels)
+    while position >= 0:
+        parts.append(scope.nodes[position].name.text)
+        position = scope.nodes[position].parent
     return "/" + "/".join(map(words.name, reversed(parts)))

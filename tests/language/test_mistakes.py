@@ -888,7 +888,7 @@ def position(diagnostic):
     return f"{line}:{column}"
 
 
-OF_FILES = {"H502", "H503", "H904"}
+OF_FILES = {"H502", "H503", "H904", "W303"}
 """Mistakes that take several files: tests/language/test_use.py."""
 
 

@@ -290,6 +290,89 @@ def test_a_bundled_hierarchy_can_be_used_by_any_text():
 # What goes wrong
 
 
+def test_two_tolerances_of_one_map_are_said(folder):
+    for name, red, tolerance in (("a", 10, "24"), ("b", 20, "10.5"), ("c", 30, "24"), ("d", 40, "")):
+        (folder / f"{name}.hier").write_text(
+            f"tree\n    {name}\n    {name}2\nlabels rgb\n    {name} = rgb({red}, 0, 0)\n"
+            + (f"    tolerance {tolerance}\n" if tolerance else "")
+        )
+    both = 'use "a.hier"\nuse "b.hier"\n'
+    (folder / "main.hier").write_text(both)
+    hierarchy, (found,) = analyze(both, "main.hier", path=folder / "main.hier")
+    assert hierarchy.label_maps["rgb"].tolerance == 24
+    assert (found.code, found.primary.label) == ("W303", "tolerance 10.5")
+    assert found.message == (
+        "label map 'rgb' comes from two files with different tolerances: that of the first one holds"
+    )
+    assert [(a.source.slice(a.span), a.label) for a in found.secondary] == [('"a.hier"', "tolerance 24")]
+    assert found.help == "write the one that is meant below 'labels rgb': tolerance 24"
+    assert codes(folder, both + "labels rgb\n    tolerance 24\n") == []
+    assert codes(folder, both + 'labels rgb\n    a = "#000001"\n') == ["W303"]
+    assert codes(folder, 'use "a.hier"\nuse "b.hier" as b\n') == []
+    assert codes(folder, 'use "a.hier"\nuse "c.hier"\nuse "d.hier"\n') == []
+    assert codes(folder, 'use "d.hier"\nuse "b.hier"\n') == []
+    assert codes(folder, both + 'use "c.hier"\nuse "d.hier"\n') == ["W303"]
+
+
+def gone(folder, text):
+    """What is said of each reference that names no node: the reference, and the edit that took the node away."""
+    (folder / "main.hier").write_text(text)
+    _, found = analyze(text, "main.hier", path=folder / "main.hier")
+    assert {d.code for d in found if d.is_error} == {"H208"}
+    return [
+        (
+            d.primary.source.slice(d.primary.span),
+            *(
+                f"{a.label}: {a.source.slice(a.span)}"
+                for a in d.secondary
+                if a.label not in ("used here", "the edits")
+            ),
+        )
+        for d in found
+        if d.is_error
+    ]
+
+
+@pytest.mark.parametrize(
+    ("edit", "reference", "said"),
+    [
+        ("drop car", "car", "dropped here: car"),
+        ("drop vehicle", "vehicle/car", "dropped here: vehicle"),
+        ("drop vehicle", "/vehicle/car", "dropped here: vehicle"),
+        ("collapse vehicle", "bus", "collapsed into 'vehicle' here: vehicle"),
+        ("merge car, bus as wheels", "car", "merged into 'wheels' here: car"),
+        ("merge car, bus as wheels", "bus", "merged into 'wheels' here: bus"),
+        ("merge human, vehicle as moving", "vehicle/bus", "merged into 'moving' here: vehicle"),
+        ("rename vehicle -> v", "vehicle/bus", "renamed to 'v' here: vehicle"),
+        ("drop human/rider", "vehicle/rider", None),
+        ("drop human/rider", "/rider", None),
+        ("drop rider", "ridder", None),
+    ],
+)
+def test_the_edit_that_took_a_node_away_is_shown(folder, edit, reference, said):
+    expected = [(reference, *([said] if said else []))]
+    for text in (
+        f'use "city.hier"\n    {edit}\n    rename {reference} -> x\n',
+        f'use "city.hier"\nedit\n    {edit}\n    rename {reference} -> x\n',
+        f'use "city.hier"\n    {edit}\nedit\n    drop {reference}\n',
+        f'use "city.hier"\n    {edit}\nlabels x\n    {reference} = 7\n',
+        f'use "city.hier"\nedit\n    {edit}\nmirror\n    {reference} <-> sky\n',
+    ):
+        assert gone(folder, text) == expected
+
+
+def test_a_node_that_was_grafted_is_not_where_it_was(folder):
+    moved = 'use "city.hier"\nedit\n    graft car\n'
+    assert gone(folder, moved + "labels x\n    vehicle/car = 7\n") == [("vehicle/car", "grafted here: car")]
+    taken = 'use "city.hier"\n    graft vehicle\n    drop car\n    graft sky\n'
+    assert gone(folder, taken) == [("car", "grafted here: vehicle")]
+
+
+def test_of_two_edits_the_last_is_shown(folder):
+    text = 'use "city.hier"\n    rename car -> bus2\n    rename left -> car\n    drop car\nlabels x\n    car = 7\n'
+    assert gone(folder, text) == [("car", "dropped here: car")]
+
+
 def test_cycles_are_errors(folder):
     assert codes(folder, 'use "main.hier"\n') == ["H503"]
     (folder / "a.hier").write_text('use "b.hier"\n')

@@ -1,0 +1,183 @@
+"""The nodes that a reference could mean, in a tree that is being changed.
+
+A path of several names is looked for at the nodes of its rarest name, and what was found holds until an edit touches
+a node of one of its names. Where all names are frequent that costs too much; then, once as much was spent on it as
+a walk through the tree costs, all references are looked for in one such walk, and what it found is held against the
+tree as it is now: a node that has come to fit since has one on its path that was changed.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from heapq import nsmallest
+from itertools import islice
+from typing import NamedTuple
+
+from hierdsl.compose.names import Names
+from hierdsl.compose.twig import Twig
+from hierdsl.endings import Endings
+from hierdsl.syntax import Reference
+
+MANY = 5
+"""Nodes that are listed of those that a reference could mean; the others are counted only."""
+
+
+class Nodes(NamedTuple):
+    """How many nodes a reference could mean, and the first of them, in the order in which they came in."""
+
+    total: int
+    first: list[Twig]
+
+
+class _Walk(NamedTuple):
+    """What one walk through the tree found, after how many edits; the nodes that were changed since, by name."""
+
+    when: int
+    twigs: list[Twig]
+    endings: Endings
+    changed: defaultdict[str, dict[Twig, None]]
+
+
+class Finder:
+    """The nodes of a tree, by references.
+
+    Attributes:
+        edits: Counts the changes of the tree.
+    """
+
+    def __init__(self, root: Twig, references: Iterable[Reference]) -> None:
+        """The nodes below a root, which come in by `add`; `references` are those that will be asked for."""
+        self._root = root
+        self._references = [each for each in references if len(each.parts) > 1 and not each.anchored]
+        self._cost = sum(len(each.parts) for each in self._references)
+        self._names = Names()
+        self._size = 0
+        self.edits = 0
+        self._touched: dict[str, int] = {}
+        self._known: dict[tuple[tuple[str, ...], bool], tuple[int, Nodes]] = {}
+        self._spent = 0
+        self._walk: _Walk | None = None
+
+    def add(self, twig: Twig) -> None:
+        """A node has come in, or has got the name that it has."""
+        self._names.add(twig)
+        self._size += 1
+        self._touch(twig)
+
+    def remove(self, twig: Twig) -> None:
+        """A node has left, or is about to get another name."""
+        self._names.remove(twig)
+        self._size -= 1
+        self._touch(twig)
+
+    def moved(self, twig: Twig) -> None:
+        """A node has got another parent, another name, or children that had another parent."""
+        self._touch(twig)
+        if self._walk is not None:
+            self._walk.changed[twig.name.text][twig] = None
+
+    def start_again(self) -> None:
+        """Many nodes have come in: what an earlier walk found is of no use."""
+        self._walk = None
+
+    def __contains__(self, twig: Twig) -> bool:
+        return twig in self._names
+
+    def names(self) -> list[str]:
+        """All names, for suggestions."""
+        return self._names.known()
+
+    def find(self, reference: Reference, *, whole: bool = False) -> Nodes:
+        """The nodes that a reference could mean; with `whole` the root of a used file can be one, by its name."""
+        parts = reference.parts
+        if len(parts) == 1 and not reference.anchored:
+            there = self._names.get(parts[0])
+            if not whole and self._root in there:
+                first = [twig for twig in islice(there, MANY + 1) if twig is not self._root]
+                return Nodes(len(there) - 1, first[:MANY])
+            return Nodes(len(there), list(islice(there, MANY)))
+        key = parts, reference.anchored
+        when, nodes = self._known.get(key, (-1, None))
+        if nodes is None or any(self._touched.get(part, 0) > when for part in parts):
+            nodes = self._find(reference)
+            self._known[key] = self.edits, nodes
+        return nodes
+
+    def _touch(self, twig: Twig) -> None:
+        self.edits += 1
+        self._touched[twig.name.text] = self.edits
+
+    def _find(self, reference: Reference) -> Nodes:
+        parts = reference.parts
+        if reference.anchored:
+            return _nodes(self._down(self._root.called(parts[0]), parts[1:]))
+        frequencies = [len(self._names.get(part)) for part in parts]
+        least = min(frequencies)
+        if self._spent > self._patience():
+            self._walk_through()
+        if self._walk is not None and (found := self._walk.endings.find(reference)) is not None:
+            walk, (total, positions) = self._walk, found
+            at_root = parts[0] == self._root.name.text  # which is not in the walk
+            if not at_root and all(self._touched.get(part, 0) <= walk.when for part in parts):
+                return Nodes(total, [walk.twigs[position] for position in positions[:MANY]])
+            cost = total + sum(len(walk.changed.get(part, ())) for part in parts)
+            if total == len(positions) and cost < least:
+                self._spent += cost
+                return _nodes(self._among(reference, [walk.twigs[each] for each in positions], walk))
+        self._spent += least
+        rarest = frequencies.index(least)
+        return _nodes(self._at(reference, self._names.get(parts[rarest]), rarest))
+
+    def _patience(self) -> int:
+        """What may be spent before a walk is the better way: as much as that costs."""
+        return self._size + self._cost
+
+    def _among(self, reference: Reference, found: list[Twig], walk: _Walk) -> Collection[Twig]:
+        """What fits still of what a walk found, and what has come to fit since."""
+        parts = reference.parts
+        fit = dict.fromkeys(self._at(reference, (t for t in found if t in self._names), len(parts) - 1))
+        for place, part in enumerate(parts):
+            changed = (t for t in walk.changed.get(part, ()) if t.name.text == part and t in self._names)
+            fit.update(dict.fromkeys(self._at(reference, changed, place)))
+        if parts[0] == self._root.name.text and self._root in self._names:
+            fit.update(dict.fromkeys(self._at(reference, (self._root,), 0)))
+        return fit
+
+    def _at(self, reference: Reference, twigs: Iterable[Twig], place: int) -> Collection[Twig]:
+        """The nodes that fit a reference whose name at `place` is that of one of these nodes."""
+        above = reference.parts[place::-1]
+        starts = [twig for twig in twigs if _fits(twig, above)]
+        return self._down(starts, reference.parts[place + 1 :])
+
+    def _down(self, twigs: Collection[Twig], parts: Iterable[str]) -> Collection[Twig]:
+        for part in parts:
+            twigs = [child for twig in twigs for child in twig.called(part)]
+            self._spent += len(twigs)
+        return twigs
+
+    def _walk_through(self) -> None:
+        """Look for all references at once in the tree as it is."""
+        below = [twig for twig in self._root.below() if twig is not self._root]
+        twigs = sorted(below, key=_entered)
+        positions = {twig: position for position, twig in enumerate(twigs)}
+        parents = [positions.get(twig.parent, -1) if twig.parent else -1 for twig in twigs]
+        names = [twig.name.text for twig in twigs]
+        endings = Endings(names, parents, self._references, (positions[twig] for twig in below))
+        self._walk = _Walk(self.edits, twigs, endings, defaultdict(dict))
+        self._spent = 0
+
+
+def _nodes(twigs: Collection[Twig]) -> Nodes:
+    return Nodes(len(twigs), nsmallest(MANY, twigs, key=_entered))
+
+
+def _entered(twig: Twig) -> int:
+    return twig.entered
+
+
+def _fits(twig: Twig | None, above: Iterable[str]) -> bool:
+    """Whether a node and those above it have these names."""
+    for part in above:
+        if twig is None or twig.name.text != part:
+            return False
+        twig = twig.parent
+    return True

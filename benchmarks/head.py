@@ -9,9 +9,9 @@ Each case is computed in two forms, forward and backward:
 
 `time` is the ratio of the medians of runs of both forms in turn, in one process. Memory is the peak over forward and
 backward, of one run in a process of its own after one with a small batch (which compiles and warms what stays), less
-what was held just before. `extra` is that peak beyond the inputs and beyond the gradients that are asked for, which both
-forms must hold in the end; `all` is the peak beyond the inputs alone. On a CPU they are of the resident set, on a GPU of
-torch's allocator.
+what was held just before. `extra` is that peak beyond the inputs and beyond the gradients that are asked for, which
+both forms must hold in the end; `all` is the peak beyond the inputs alone. On a CPU they are of the resident set, on a
+GPU of torch's allocator.
 """
 
 import argparse
@@ -135,21 +135,9 @@ def measure_memory(name: str, form: str, device: str, cases: dict[str, tuple]) -
     """Print, for the process that asks, the peak of one form beyond the inputs and the size of the gradients."""
     kind, leaves, shape, of_target = cases[name]
     compiled = tree(leaves)
-    few = (1, *shape[1:2], *[min(16, size) for size in shape[2:]])
-    step(
-        form,
-        kind,
-        compiled,
-        *inputs(
-            kind,
-            leaves,
-            few,
-            (1, *[min(32, s) for s in of_target[1:]][: len(of_target) - 1])
-            if kind == "upsampled"
-            else (1, *few[2:]),
-            device,
-        ),
-    )
+    few = (1, shape[1], *[min(16, size) for size in shape[2:]])
+    few_pixels = (1, *[min(32, size) for size in of_target[1:]]) if kind == "upsampled" else (1, *few[2:])
+    step(form, kind, compiled, *inputs(kind, leaves, few, few_pixels, device))
     given, target = inputs(kind, leaves, shape, of_target, device)
     peak = peak_of(lambda: step(form, kind, compiled, given, target), device)
     print(json.dumps([peak, sum(tensor.numel() * tensor.element_size() for tensor in given)]))
@@ -200,9 +188,8 @@ def main() -> None:
         return
     threads = f", {torch.get_num_threads()} threads" if arguments.device == "cpu" else ""
     print(f"{arguments.device}{threads}, torch {torch.__version__}, median of {arguments.rounds} rounds")
-    print(
-        f"{'case':<10} {'form':<10} {'seconds':>8} {'time':>6} {'extra MiB':>10} {'ratio':>6} {'all MiB':>8} {'ratio':>6}"
-    )
+    titles = f"{'seconds':>8} {'time':>6} {'extra MiB':>10} {'ratio':>6} {'all MiB':>8} {'ratio':>6}"
+    print(f"{'case':<10} {'form':<10} {titles}")
     for name in [arguments.only] if arguments.only else cases:
         peaks = {form: memory(name, form, arguments) for form in FORMS}
         taken = seconds(name, arguments, cases)

@@ -118,6 +118,8 @@ class _Transformed(_Fused):
 class _Once(torch.autograd.Function):
     """Lets the gradient depend on the logits, so that a second derivative is refused and not taken for 0."""
 
+    generate_vmap_rule = True
+
     @staticmethod
     def forward(slope: Tensor, by: Tensor, logits: Tensor) -> Tensor:
         return _scaled(slope, by, logits.dtype)

@@ -410,6 +410,13 @@ def test_a_functional_call_of_a_network_is_the_same():
     torch.testing.assert_close(slopes["head.weight"], expected)
 
 
+def test_all_gradients_of_a_loss_per_pixel_at_once_are_the_same():
+    logits, target = pixels(shape=(2, 3))
+    each = functional_form(reduction="none")
+    expected = torch.autograd.functional.jacobian(lambda z: each(z, target), logits)
+    close(torch.func.jacrev(lambda z: each(z, target))(logits.detach()), expected)
+
+
 @FORWARD_MODE
 def test_vmap_and_jvp_are_refused_with_the_mend():
     logits, target = pixels()

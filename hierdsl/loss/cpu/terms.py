@@ -66,6 +66,8 @@ def terms(
     sibling = np.zeros(nodes if smoothing > 0 and siblings else 1)
     sibling_sum = np.zeros(inner + 2)
     for v in range(nodes):
+        if not (counts[v] or smoothing > 0):  # nothing asks for it; of a large tree a batch meets few nodes
+            continue
         before, step = -1, -1
         for level in range(shape.rank[v] + 1):
             u = shape.node[v, level]

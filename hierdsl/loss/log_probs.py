@@ -15,10 +15,10 @@ class NodeLogProbs(nn.Module):
         log p(v) = logsumexp{ z_c : leaf c under v } - logsumexp{ z_c : all c }
 
     The cuts are made one from the other, from the leaves up: each group sums the groups of the next finer level that
-    it is made of. A leaf above the finest level is carried as it is, so that the work is one exponential for each group
-    of each level; nothing grows with leaves times nodes. It is exact at any confidence: every group takes out its own
-    largest number first, so that one whose probability underflows still has its right logarithm. (Differences of
-    running sums over the leaves would be cheaper still, but lose just those.)
+    it is made of. A leaf above the finest level is carried as it is, so that the work is one exponential for each
+    group of each level; nothing grows with leaves times nodes. It is exact at any confidence: every group takes out
+    its own largest number first, so that one whose probability underflows still has its right logarithm. (Differences
+    of running sums over the leaves would be cheaper still, but lose just those.)
 
     In plain PyTorch, of any sizes of batch and space, for `torch.export` and `torch.onnx.export(dynamo=True)`. Its
     tables are buffers, which move with it, and are not in its state dict.

@@ -126,8 +126,8 @@ def hierarchical_cross_entropy(
         >>> faces = hierdsl.compile_hierarchy(hierdsl.load("helen"))
         >>> logits = torch.zeros(1, 11, 4, 4, requires_grad=True)
         >>> loss = hierarchical_cross_entropy(logits, torch.ones(1, 4, 4, dtype=torch.long), faces)
-        >>> loss.item()  # log(11/10) + log(11) + 2 * log(11)
-        7.289...
+        >>> round(loss.item(), 3)
+        7.289
 
     Source:
         Muller & Smith, VISAPP 2020, DOI 10.5220/0008946002600267, section 3.

@@ -7,11 +7,11 @@ Each case is computed in two forms, forward and backward:
     two steps   F.conv2d, F.linear or F.interpolate makes the logits, hierarchical_cross_entropy the loss
     tiles       hierarchical_linear_cross_entropy or hierarchical_upsampled_cross_entropy
 
-`time` is the ratio of the medians of runs of both forms in turn, in one process. Memory is the peak over forward and
-backward, of one run in a process of its own after one with a small batch (which compiles and warms what stays), less
-what was held just before. `extra` is that peak beyond the inputs and beyond the gradients that are asked for, which
-both forms must hold in the end; `all` is the peak beyond the inputs alone. On a CPU they are of the resident set, on a
-GPU of torch's allocator.
+`time` is the ratio of the medians of runs of both forms in turn, in one process. Memory is the peak over forward
+and backward, of one run in a process of its own after one with a small batch (which compiles and warms what stays),
+less what was held just before. `extra` is that peak beyond the inputs and beyond the gradients that are asked for,
+which both forms must hold in the end; `all` is the peak beyond the inputs alone. On a CPU they are of the resident
+set, on a GPU of torch's allocator.
 """
 
 import argparse

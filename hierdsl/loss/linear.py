@@ -23,6 +23,7 @@ from hierdsl.loss.tiled import (
     real_type,
     scale_against_underflow,
     tiles,
+    uncompiled,
     values_of_tile,
 )
 from hierdsl.weighting import Weighting
@@ -70,6 +71,7 @@ def hierarchical_linear_cross_entropy(
 ) -> tuple[Tensor, Tensor]: ...
 
 
+@uncompiled
 def hierarchical_linear_cross_entropy(
     features: Tensor,
     weight: Tensor,
@@ -129,8 +131,8 @@ def hierarchical_linear_cross_entropy(
         >>> features, target = torch.ones(2, 64, 8, 8), torch.ones(2, 8, 8, dtype=torch.long)
         >>> loss = hierarchical_linear_cross_entropy(features, head.weight, head.bias, target, faces)
         >>> loss.backward()
-        >>> loss.item(), head.weight.grad.shape  # log(11/10) + log(11) + 2 * log(11)
-        (7.289..., torch.Size([11, 64, 1, 1]))
+        >>> round(loss.item(), 3), head.weight.grad.shape  # log(11/10) + log(11) + 2 * log(11)
+        (7.289, torch.Size([11, 64, 1, 1]))
 
     Source:
         The loss: Muller & Smith, VISAPP 2020, DOI 10.5220/0008946002600267, section 3. Logits in tiles, with the

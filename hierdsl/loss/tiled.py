@@ -6,8 +6,9 @@ tile is at hand, and backward only multiplies it.
 """
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from importlib import import_module
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -174,6 +175,27 @@ def scale_against_underflow(dtype: torch.dtype, reduction: str, pixels: int) -> 
     )  # at most 1/64 a pixel, so that sums of many do not overflow
 
 
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+
+def uncompiled(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """Have `torch.compile` call a function as it is: a loop over tiles is not for it.
+
+    `torch.compiler.disable` does that too, but loads the compiler, seconds, for everybody.
+    """
+    outside = torch._disable_dynamo(function)  # type: ignore[attr-defined]  # noqa: SLF001 - waits for a call
+
+    @wraps(function)
+    def called(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+        if torch.compiler.is_compiling():
+            found: _Result = outside(*args, **kwargs)
+            return found
+        return function(*args, **kwargs)
+
+    return called
+
+
 class Passed(NamedTuple):
     """What a pass over all tiles gives.
 
@@ -197,8 +219,6 @@ loss is multiplied by (for the reduction none)."""
 
 def in_tiles(run: Pass, target: Tensor, reduction: str, *inputs: Tensor | None) -> tuple[Tensor, Tensor]:
     """The loss and the level losses, with a gradient for the inputs."""
-    if torch.compiler.is_compiling():
-        torch._dynamo.graph_break()  # noqa: SLF001 - the loop over tiles is not for the compiler
     found: tuple[Tensor, Tensor] = _InTiles.apply(  # type: ignore[no-untyped-call]
         run, target, reduction == "none", torch.is_grad_enabled(), *inputs
     )

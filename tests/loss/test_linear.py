@@ -73,7 +73,7 @@ def test_equals_the_two_steps(monkeypatch, shape, options, reduction):
     compare(head(shape), targets(shape[0], *shape[2:]), reduction=reduction, **options)
 
 
-@pytest.mark.parametrize("values", [1, 3 * C, 35 * C, 36 * C, 70 * C, 1 << 20])
+@pytest.mark.parametrize("values", [C, 34 * C, 35 * C, 70 * C, 1 << 20])
 @pytest.mark.parametrize("layout", ["contiguous", "channels last", "neither", "sliced"])
 @pytest.mark.parametrize("bias", [True, False])
 def test_equals_the_two_steps_at_any_tile_and_layout(monkeypatch, values, layout, bias):
@@ -158,7 +158,7 @@ def test_refuses_a_second_derivative(reduction):
         [one.detach() for one in first],
         grads(two_steps(*given, targets(9), reduction=reduction).sum(), given),
     )
-    with pytest.raises(RuntimeError, match="cannot be differentiated twice.*engine='reference'"):
+    with pytest.raises(RuntimeError, match=r"cannot be differentiated twice.*engine='reference'"):
         torch.autograd.grad(first[0].sum(), given[1])
 
 
@@ -240,6 +240,7 @@ def test_tiles_are_at_most_an_eighth_of_many_logits():
         assert tiled.values_of_tile(torch.device("cpu"), total) <= total // 8
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # the compiler looks at it where its graph breaks
 def test_in_a_compiled_function():
     given, target = head((9, 5), dtype=torch.float32), targets(9)
 
@@ -286,7 +287,7 @@ def test_says_what_does_not_fit():
         weighting=torch.ones(3, 9),
     )
     refuse(
-        "leaf weights? has no gradient here.*detach" if False else "has no gradient here: detach",
+        "has no gradient here: detach",
         features,
         weight,
         bias,

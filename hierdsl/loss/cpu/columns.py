@@ -42,7 +42,9 @@ _LOSS = 5
 _FACTORS = 6  # F
 _SPREAD = 7  # sum over all nodes of even factor * (z - peak, or log s)
 _VALID = 8  # 1 where the pixel counts in these loops
-_LINES = 9
+_P = 9  # probability of the node of one step, and a power of the rest
+_POWER = 10
+_LINES = 11
 # rows of one index a pixel
 _Y = 0  # the target; V where the pixel does not count in these loops
 _FINEST = 1  # the finest level where the target has a group
@@ -135,13 +137,15 @@ def columns(
                 _open_all(opened, line, logs, terms.sibling_sum, w)
                 for step in range(steps):
                     _open(shape.opened, step, terms.sibling_sum, logs, opened, line, index, w)
-            _fill_rows(r, w)
+            if make:
+                _fill_rows(r, w)
             for step in range(steps):
                 _step(path, step, terms.target, s, nll[step], line, index, w)
                 if terms.focus > 0:
                     _focus(terms.focus, nll[step], line, w)
                     _add(line[_PART], line[_FACTORS], w)
-                _put(line, index, r, w)
+                if make:
+                    _put(line, index, r, w)
             if levels:
                 _level_losses(node, rank, leaves, terms.level, nll, index, sums, w)
             if even:
@@ -271,6 +275,7 @@ def _sums(up: Any, s: Any, line: Any, w: int) -> bool:
     inner = s.shape[0] - 1
     leaves = up.size - inner
     root, log_root, lowest, doubtful = s[inner], line[_LOG_ROOT], line[_PART], 0
+    tiny, infinite = s.dtype.type(TINY), s.dtype.type(np.inf)
     for p in range(w):
         lowest[p] = 1
     for i in range(inner - 1, -1, -1):
@@ -280,7 +285,7 @@ def _sums(up: Any, s: Any, line: Any, w: int) -> bool:
             lowest[p] = min(lowest[p], row[p])
     for p in range(w):
         log_root[p] = log(root[p])
-        doubtful += (lowest[p] < TINY) | (not root[p] < np.inf)
+        doubtful += (lowest[p] < tiny) | (not root[p] < infinite)
     return doubtful > 0
 
 
@@ -324,10 +329,12 @@ def _leaf_terms(z: Any, at: int, target: Any, whole: Any, line: Any, index: Any,
         values[p] = z[y, at + p] - line[_PEAK, p] if y < leaves else line[_LOG_ROOT, p]
         line[_PART, p] = target[y, last]
         line[_FACTORS, p] = whole[y]
+    zero = nll.dtype.type(0)
     part, loss, leaf, log_root, valid = line[_PART], line[_LOSS], line[_LEAF], line[_LOG_ROOT], line[_VALID]
     for p in range(w):
         nll[p] = log_root[p] - values[p]
-        loss[p] = part[p] * nll[p] if valid[p] > 0 else 0
+        term = part[p] * nll[p]
+        loss[p] = term if valid[p] > zero else zero
         leaf[p] = part[p]
 
 
@@ -335,7 +342,7 @@ def _leaf_terms(z: Any, at: int, target: Any, whole: Any, line: Any, index: Any,
 def _step(path: Any, step: int, target: Any, s: Any, nll: Any, line: Any, index: Any, w: int) -> None:
     """The term of one inner node on the way to the target."""
     root, loss, part, sums = s[s.shape[0] - 1], line[_LOSS], line[_PART], line[_SUM]
-    valid = line[_VALID]
+    valid, zero = line[_VALID], nll.dtype.type(0)
     for p in range(w):
         y = index[_Y, p]
         i = path[y, step]
@@ -344,7 +351,8 @@ def _step(path: Any, step: int, target: Any, s: Any, nll: Any, line: Any, index:
         part[p] = target[y, step]
     for p in range(w):
         nll[p] = log(root[p] / sums[p])
-        loss[p] += part[p] * nll[p] if valid[p] > 0 else 0
+        term = part[p] * nll[p]
+        loss[p] += term if valid[p] > zero else zero
 
 
 @njit(**FAST)
@@ -363,14 +371,18 @@ def _focus(gamma: float, nll: Any, line: Any, w: int) -> None:
 
     The factor is minus the derivative of (1 - p)**gamma * nll by log p.
     """
-    one, tiny, exponent = nll.dtype.type(1), nll.dtype.type(TINY), nll.dtype.type(gamma - 1)
-    loss, part, valid = line[_LOSS], line[_PART], line[_VALID]
+    zero, one, tiny = nll.dtype.type(0), nll.dtype.type(1), nll.dtype.type(TINY)
+    exponent = nll.dtype.type(gamma - 1)
+    loss, part, valid, probability, power = line[_LOSS], line[_PART], line[_VALID], line[_P], line[_POWER]
     for p in range(w):
-        probability = exp(-nll[p])
-        rest = max(one - probability, tiny)
-        power = rest if exponent == one else exp(exponent * log(rest))
-        loss[p] += part[p] * nll[p] * (power * rest - one) if valid[p] > 0 else 0
-        part[p] *= power * (rest + (exponent + one) * nll[p] * probability)
+        probability[p] = exp(-nll[p])
+    for p in range(w):
+        power[p] = exp(exponent * log(max(one - probability[p], tiny)))
+    for p in range(w):
+        rest = max(one - probability[p], tiny)
+        more = part[p] * nll[p] * (power[p] * rest - one)
+        loss[p] += more if valid[p] > zero else zero
+        part[p] *= power[p] * (rest + (exponent + one) * nll[p] * probability[p])
 
 
 @njit(**FAST)
@@ -379,10 +391,11 @@ def _open_all(opened: Any, line: Any, logs: Any, summed: Any, w: int) -> None:
     inner = opened.shape[0] - 2
     _fill_rows(opened, w)
     valid, log_root, loss, factors = line[_VALID], line[_LOG_ROOT], line[_LOSS], line[_FACTORS]
-    root, of_root, factor = logs[inner], opened[inner], summed[inner]
+    root, of_root, factor, zero = logs[inner], opened[inner], summed[inner], logs.dtype.type(0)
     for p in range(w):
         of_root[p] = valid[p]
-        loss[p] += factor * log_root[p] - root[p] if valid[p] > 0 else 0
+        term = factor * log_root[p] - root[p]
+        loss[p] += term if valid[p] > zero else zero
         factors[p] += factor * valid[p]
 
 
@@ -428,14 +441,14 @@ def _level_losses(
 def _even(even: Any, even_sum: Any, leaves: int, s: Any, line: Any, index: Any, w: int, alike: bool) -> None:
     """The terms that all nodes have: the inner nodes' part of the spread, then loss and factors."""
     _fill(line[_PART], w)
-    logs = line[_SUM]
+    logs, zero = line[_SUM], s.dtype.type(0)
     for i in range(s.shape[0] - 1):
         row = s[i]
         for p in range(w):
             logs[p] = log(row[p])
         _spread_of(logs, line[_PART], even[:, leaves + i], line[_SPREAD], index[_FINEST], w, alike)
     for p in range(w):
-        if line[_VALID, p] > 0:
+        if line[_VALID, p] > zero:
             factor = even_sum[index[_FINEST, p]]
             line[_LOSS, p] += factor * line[_LOG_ROOT, p] - line[_SPREAD, p]
             line[_FACTORS, p] += factor

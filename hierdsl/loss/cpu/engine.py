@@ -16,6 +16,7 @@ from torch import Tensor
 
 from hierdsl.loss.cpu.columns import columns
 from hierdsl.loss.cpu.exact import exactly
+from hierdsl.loss.cpu.memory import empty_like
 from hierdsl.loss.cpu.rows import rows
 from hierdsl.loss.cpu.structures import Terms
 from hierdsl.loss.cpu.terms import count, terms
@@ -77,7 +78,7 @@ def fused(
         focal_gamma,
         levels,
     )
-    slope = torch.empty_like(logits, dtype=gradient_type(logits)) if gradient else None
+    slope = empty_like(logits, gradient_type(logits)) if gradient else None
     losses = torch.empty(target.shape, dtype=real) if reduction == "none" else None
     sums = run.tile(logits, target, slope, losses).to(real)
     return sums[0].clone() if losses is None else losses, sums[1:], slope

@@ -70,7 +70,7 @@ class Objective:
         return loss, found[-1:] if self.flat else found
 
     def last(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """What validation reports: the loss as at the end of the run, so that epochs compare, and all level losses."""
+        """What validation reports: the loss as the run ends with it, so that epochs compare; all level losses."""
         return self._loss(logits, target, self._last)
 
     def _loss(self, logits: Tensor, target: Tensor, factors: Tensor) -> tuple[Tensor, Tensor]:

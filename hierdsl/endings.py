@@ -6,8 +6,7 @@ from the root being the texts. The walk back that a name can cost is no longer t
 """
 
 from collections.abc import Iterable, Sequence
-from heapq import merge
-from itertools import islice
+from heapq import nsmallest
 from typing import NamedTuple
 
 from hierdsl.syntax import Reference
@@ -34,15 +33,13 @@ class Endings:
         names: Sequence[str],
         parents: Sequence[int],
         references: Iterable[Reference],
-        walk: Iterable[int] | None = None,
     ) -> None:
         """Look for the references.
 
         Args:
-            names: Of the nodes, in the order in which they are listed.
+            names: Of the nodes, parents before children.
             parents: For each node the position of its parent, -1 for a top node.
             references: What to look for.
-            walk: All positions, parents before children, where that is another order.
         """
         self._next: dict[tuple[int, str | None], int] = {}
         lengths = [0]
@@ -54,26 +51,35 @@ class Endings:
                 if state == len(lengths):
                     lengths.append(length)
         self._shorter = self._shorter_ends(lengths)
-        self._counts = [0] * len(lengths)
-        self._first: list[list[int]] = [[] for _ in lengths]
-        self._walk(names, parents, range(len(names)) if walk is None else walk)
-        # what ends with a reference ends with each shorter end of it
-        for state in sorted(range(1, len(lengths)), key=lengths.__getitem__, reverse=True):
-            shorter = self._shorter[state]
-            if self._counts[state] and shorter:
-                self._counts[shorter] += self._counts[state]
-                both = merge(self._first[shorter], self._first[state])
-                self._first[shorter] = list(islice(both, SHOWN))
+        own = self._walk(names, parents)
+        self._positions: list[int] = []
+        self._ranges = [(0, 0)] * len(lengths)
+        self._line_up(own)
+        self._first: dict[int, list[int]] = {}
 
     def find(self, reference: Reference) -> Found | None:
         """The nodes that a reference could mean; None if it was not among those that were looked for."""
+        state = self._state(reference)
+        if state is None:
+            return None
+        begin, end = self._ranges[state]
+        if state not in self._first:
+            self._first[state] = nsmallest(SHOWN, self._positions[begin:end])
+        return Found(end - begin, self._first[state])
+
+    def all(self, reference: Reference) -> list[int] | None:
+        """The positions of all nodes that a reference could mean, in no order."""
+        state = self._state(reference)
+        return None if state is None else self._positions[slice(*self._ranges[state])]
+
+    def _state(self, reference: Reference) -> int | None:
         state = 0
         for part in _parts(reference):
             longer = self._next.get((state, part))
             if longer is None:
                 return None
             state = longer
-        return Found(self._counts[state], self._first[state])
+        return state
 
     def _shorter_ends(self, lengths: list[int]) -> list[int]:
         """For each beginning of a reference its longest true end that is the beginning of one too."""
@@ -89,20 +95,40 @@ class Endings:
             state = shorter[state]
         return known.get((state, part), 0)
 
-    def _walk(self, names: Sequence[str], parents: Sequence[int], walk: Iterable[int]) -> None:
-        """Note at each node the longest beginning of a reference that its path ends with."""
+    def _walk(self, names: Sequence[str], parents: Sequence[int]) -> list[list[int]]:
+        """The positions for each beginning of a reference: of the nodes whose paths end with no longer one."""
         sought = {part for _, part in self._next}
         top = self._next.get((0, None), 0)
-        states = [0] * len(names)
-        for position in walk:
-            name = names[position]
+        states: list[int] = []
+        own: list[list[int]] = [[] for _ in self._shorter]
+        for position, name in enumerate(names):
+            state = 0
             if name in sought:
                 parent = parents[position]
-                states[position] = self._step(states[parent] if parent >= 0 else top, name, self._shorter)
-        for position, state in enumerate(states):
-            self._counts[state] += 1
-            if len(self._first[state]) < SHOWN:
-                self._first[state].append(position)
+                state = self._step(states[parent] if parent >= 0 else top, name, self._shorter)
+                own[state].append(position)
+            states.append(state)
+        return own
+
+    def _line_up(self, own: list[list[int]]) -> None:
+        """Put all positions in a row in which those that a reference could mean stand side by side.
+
+        What ends with a beginning of a reference ends with each shorter end of that too: these form a tree, and the
+        row goes through it depth first.
+        """
+        longer: list[list[int]] = [[] for _ in own]
+        for state, shorter in enumerate(self._shorter[1:], 1):
+            longer[shorter].append(state)
+        stack = [(0, False)]
+        while stack:
+            state, is_done = stack.pop()
+            if is_done:
+                self._ranges[state] = self._ranges[state][0], len(self._positions)
+                continue
+            self._ranges[state] = len(self._positions), 0
+            self._positions += own[state]
+            stack.append((state, True))
+            stack += [(each, False) for each in longer[state]]
 
 
 def _parts(reference: Reference) -> tuple[str | None, ...]:

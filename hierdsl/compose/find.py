@@ -1,14 +1,13 @@
 """The nodes that a reference could mean, in a tree that is being changed.
 
-A path of several names is looked for at the nodes of its rarest name, and what was found holds until an edit touches
-a node of one of its names. Where all names are frequent that costs too much; then, once as much was spent on it as
-a walk through the tree costs, all references are looked for in one such walk, and what it found is held against the
-tree as it is now: a node that has come to fit since has one on its path that was changed.
+A path of several names is looked for at the nodes of its rarest name, and what was found holds, less what is dropped,
+until a node of one of its names is renamed, merged or moved. Where all names are frequent that costs too much; then,
+once as much was spent on it as a walk through the tree costs, all references are looked for in one such walk. What it
+found is held against the tree as it is now: a node that has come to fit since has one on its path that was changed.
 """
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Collection, Iterable
-from heapq import nsmallest
 from itertools import islice
 from typing import NamedTuple
 
@@ -20,6 +19,9 @@ from hierdsl.syntax import Reference
 MANY = 5
 """Nodes that are listed of those that a reference could mean; the others are counted only."""
 
+_Key = tuple[tuple[str, ...], bool]
+"""A reference as far as its meaning goes."""
+
 
 class Nodes(NamedTuple):
     """How many nodes a reference could mean, and the first of them, in the order in which they came in."""
@@ -29,9 +31,8 @@ class Nodes(NamedTuple):
 
 
 class _Walk(NamedTuple):
-    """What one walk through the tree found, after how many edits; the nodes that were changed since, by name."""
+    """What one walk through the tree found, and the nodes that were changed since, by name."""
 
-    when: int
     twigs: list[Twig]
     endings: Endings
     changed: defaultdict[str, dict[Twig, None]]
@@ -53,7 +54,8 @@ class Finder:
         self._size = 0
         self.edits = 0
         self._touched: dict[str, int] = {}
-        self._known: dict[tuple[tuple[str, ...], bool], tuple[int, Nodes]] = {}
+        self._known: dict[_Key, tuple[int, OrderedDict[Twig, None]]] = {}
+        self._known_by: defaultdict[Twig, dict[int, OrderedDict[Twig, None]]] = defaultdict(dict)
         self._spent = 0
         self._walk: _Walk | None = None
 
@@ -64,10 +66,18 @@ class Finder:
         self._touch(twig)
 
     def remove(self, twig: Twig) -> None:
-        """A node has left, or is about to get another name."""
+        """A node has left, but not what was below it; or it is about to get another name."""
         self._names.remove(twig)
         self._size -= 1
         self._touch(twig)
+
+    def drop(self, twig: Twig) -> None:
+        """A node has left, and so does all that is below it."""
+        self._names.remove(twig)
+        self._size -= 1
+        self.edits += 1
+        for nodes in self._known_by.pop(twig, {}).values():
+            nodes.pop(twig, None)
 
     def moved(self, twig: Twig) -> None:
         """A node has got another parent, another name, or children that had another parent."""
@@ -96,36 +106,36 @@ class Finder:
                 return Nodes(len(there) - 1, first[:MANY])
             return Nodes(len(there), list(islice(there, MANY)))
         key = parts, reference.anchored
-        when, nodes = self._known.get(key, (-1, None))
-        if nodes is None or any(self._touched.get(part, 0) > when for part in parts):
-            nodes = self._find(reference)
+        when, nodes = self._known.get(key, (-1, OrderedDict()))
+        if when < 0 or any(self._touched.get(part, 0) > when for part in parts):
+            found = sorted(self._find(reference), key=_entered)
+            nodes.clear()
+            nodes.update(dict.fromkeys(found))
             self._known[key] = self.edits, nodes
-        return nodes
+            for twig in found:
+                self._known_by[twig][id(nodes)] = nodes
+        return Nodes(len(nodes), list(islice(nodes, MANY)))
 
     def _touch(self, twig: Twig) -> None:
         self.edits += 1
         self._touched[twig.name.text] = self.edits
 
-    def _find(self, reference: Reference) -> Nodes:
+    def _find(self, reference: Reference) -> Collection[Twig]:
         parts = reference.parts
         if reference.anchored:
-            return _nodes(self._down(self._root.called(parts[0]), parts[1:]))
+            return self._down(self._root.called(parts[0]), parts[1:])
         frequencies = [len(self._names.get(part)) for part in parts]
         least = min(frequencies)
         if self._spent > self._patience():
             self._walk_through()
-        if self._walk is not None and (found := self._walk.endings.find(reference)) is not None:
-            walk, (total, positions) = self._walk, found
-            at_root = parts[0] == self._root.name.text  # which is not in the walk
-            if not at_root and all(self._touched.get(part, 0) <= walk.when for part in parts):
-                return Nodes(total, [walk.twigs[position] for position in positions[:MANY]])
-            cost = total + sum(len(walk.changed.get(part, ())) for part in parts)
-            if total == len(positions) and cost < least:
+        if self._walk is not None and (found := self._walk.endings.all(reference)) is not None:
+            cost = len(found) + sum(len(self._walk.changed.get(part, ())) for part in parts)
+            if cost < least:
                 self._spent += cost
-                return _nodes(self._among(reference, [walk.twigs[each] for each in positions], walk))
+                return self._among(reference, [self._walk.twigs[each] for each in found], self._walk)
         self._spent += least
         rarest = frequencies.index(least)
-        return _nodes(self._at(reference, self._names.get(parts[rarest]), rarest))
+        return self._at(reference, self._names.get(parts[rarest]), rarest)
 
     def _patience(self) -> int:
         """What may be spent before a walk is the better way: as much as that costs."""
@@ -156,18 +166,12 @@ class Finder:
 
     def _walk_through(self) -> None:
         """Look for all references at once in the tree as it is."""
-        below = [twig for twig in self._root.below() if twig is not self._root]
-        twigs = sorted(below, key=_entered)
+        twigs = [twig for twig in self._root.below() if twig is not self._root]
         positions = {twig: position for position, twig in enumerate(twigs)}
         parents = [positions.get(twig.parent, -1) if twig.parent else -1 for twig in twigs]
-        names = [twig.name.text for twig in twigs]
-        endings = Endings(names, parents, self._references, (positions[twig] for twig in below))
-        self._walk = _Walk(self.edits, twigs, endings, defaultdict(dict))
+        endings = Endings([twig.name.text for twig in twigs], parents, self._references)
+        self._walk = _Walk(twigs, endings, defaultdict(dict))
         self._spent = 0
-
-
-def _nodes(twigs: Collection[Twig]) -> Nodes:
-    return Nodes(len(twigs), nsmallest(MANY, twigs, key=_entered))
 
 
 def _entered(twig: Twig) -> int:

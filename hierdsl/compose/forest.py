@@ -79,7 +79,7 @@ class Forest:
     def detach(self, twig: Twig) -> None:
         """Take a node out for good, with all below it; it keeps its children."""
         for each in twig.below():
-            self.nodes.remove(each)
+            self.nodes.drop(each)
         _unhang(twig)
 
     def move(self, twig: Twig, parent: Twig) -> None:

@@ -220,6 +220,12 @@ FAMILIES = {
         + "edit\n"
         + lines("    drop x\n    drop n{i}", n // 32)
     ),
+    "ambiguous paths between drops": lambda n: (
+        "tree\n"
+        + lines("    n{i}\n        a\n            x", n // 16)
+        + "edit\n"
+        + lines("    drop a/x\n    drop n{i}", n // 64)
+    ),
     "ambiguous paths between renames": lambda n: (
         "tree\n"
         + lines("    n{i}\n        a\n            x", n // 16)

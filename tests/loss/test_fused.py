@@ -8,10 +8,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loss.trees import CHAIN, FACES, PERMUTED, STREET, compiled_of, flat_of, nested_of, pixels, random_tree
+from numba.core.caching import CacheImpl
 
 import hierdsl
 from hierdsl.loss import hierarchical_cross_entropy, hierarchical_level_losses
 from hierdsl.loss.cpu import arithmetic
+from hierdsl.loss.cpu import compiled as compilation
 from hierdsl.loss.shape import shape_of
 from hierdsl.weighting import hxe
 
@@ -310,6 +312,11 @@ def test_exponential_and_logarithm():
     assert arithmetic.exp32(np.float32(-88)) == 0
     assert arithmetic.exp32(np.float32(-np.inf)) == 0
     assert np.isnan(arithmetic.exp32(np.float32(np.nan)))
+
+
+def test_without_a_folder_for_the_cache_each_process_compiles(monkeypatch):
+    monkeypatch.setattr(CacheImpl, "_locator_classes", [])
+    assert compilation.compiled()(lambda x: x + 1)(2) == 3
 
 
 def test_what_cannot_be_fused_says_why():

@@ -18,20 +18,14 @@ The functions take arrays and no structures of arrays, which Numba takes ten tim
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from hierdsl.loss.cpu.arithmetic import exp, log
+from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.structures import Terms
 from hierdsl.loss.shape import Shape
 
 TINY = 1e-30
 """A sum of exponentials below this, beside a largest of 1, has lost digits to underflow."""
-FAST: Any = {
-    "nogil": True,
-    "cache": True,
-    "error_model": "numpy",
-    "fastmath": {"contract", "nsz"},  # neither of them changes what is no number
-}
 # rows of one value a pixel
 _PEAK = 0  # largest logit
 _LOG_ROOT = 1
@@ -52,7 +46,7 @@ _INNER = 2  # inner index of the node of one step
 _INDICES = 3
 
 
-@njit(**FAST)
+@compiled()
 def columns(
     logits: Any,
     target: Any,
@@ -160,31 +154,31 @@ def columns(
     return taken
 
 
-@njit(**FAST)
+@compiled()
 def _fill(row: Any, w: int) -> None:
     for p in range(w):
         row[p] = 0
 
 
-@njit(**FAST)
+@compiled()
 def _fill_rows(rows: Any, w: int) -> None:
     for i in range(rows.shape[0]):
         _fill(rows[i], w)
 
 
-@njit(**FAST)
+@compiled()
 def _copy(source: Any, to: Any, w: int) -> None:
     for p in range(w):
         to[p] = source[p]
 
 
-@njit(**FAST)
+@compiled()
 def _add(row: Any, to: Any, w: int) -> None:
     for p in range(w):
         to[p] += row[p]
 
 
-@njit(**FAST)
+@compiled()
 def _targets(target: Any, at: int, ignore_index: int, rank: Any, index: Any, line: Any, w: int) -> int:
     """Read the targets: 0 if none counts, 1 if those that do have the same finest level, else 2."""
     found, finest = 0, rank[0]
@@ -207,7 +201,7 @@ def _targets(target: Any, at: int, ignore_index: int, rank: Any, index: Any, lin
     return found
 
 
-@njit(**FAST)
+@compiled()
 def _exponentials(z: Any, at: int, up: Any, e: Any, s: Any, line: Any, w: int) -> None:
     """The largest logits; the exponentials, and their sums below the parent of each leaf."""
     peak = line[_PEAK]
@@ -226,7 +220,7 @@ def _exponentials(z: Any, at: int, up: Any, e: Any, s: Any, line: Any, w: int) -
             total[p] += value
 
 
-@njit(**FAST)
+@compiled()
 def _spread(z: Any, at: int, factors: Any, line: Any, index: Any, w: int, alike: bool) -> None:
     """The leaves' part of what all nodes have."""
     _fill(line[_SPREAD], w)
@@ -234,7 +228,7 @@ def _spread(z: Any, at: int, factors: Any, line: Any, index: Any, w: int, alike:
         _spread_of(z[c, at : at + w], line[_PEAK], factors[:, c], line[_SPREAD], index[_FINEST], w, alike)
 
 
-@njit(**FAST)
+@compiled()
 def _spread_of(high: Any, low: Any, factors: Any, spread: Any, finest: Any, w: int, alike: bool) -> None:
     """Add factor * (high - low), the factor by the finest level of each pixel's target."""
     if not alike:
@@ -248,7 +242,7 @@ def _spread_of(high: Any, low: Any, factors: Any, spread: Any, finest: Any, w: i
             spread[p] += factor * (high[p] - low[p])
 
 
-@njit(**FAST)
+@compiled()
 def _logs_of_leaves(z: Any, at: int, up: Any, factors: Any, line: Any, logs: Any, w: int) -> None:
     """Add factor * (z - peak) of each leaf to the row of its parent."""
     peak = line[_PEAK]
@@ -259,7 +253,7 @@ def _logs_of_leaves(z: Any, at: int, up: Any, factors: Any, line: Any, logs: Any
                 to[p] += factor * (row[p] - peak[p])
 
 
-@njit(**FAST)
+@compiled()
 def _logs_of_inner(up: Any, leaves: int, factors: Any, s: Any, logs: Any, w: int) -> None:
     """Add factor * log s of each inner node to the row of its parent."""
     for i in range(s.shape[0] - 1):
@@ -269,7 +263,7 @@ def _logs_of_inner(up: Any, leaves: int, factors: Any, s: Any, logs: Any, w: int
                 to[p] += factor * log(row[p])
 
 
-@njit(**FAST)
+@compiled()
 def _sums(up: Any, s: Any, line: Any, w: int) -> bool:
     """Sum the exponentials upwards; whether one underflowed, or a logit is no number."""
     inner = s.shape[0] - 1
@@ -289,7 +283,7 @@ def _sums(up: Any, s: Any, line: Any, w: int) -> bool:
     return doubtful > 0
 
 
-@njit(**FAST)
+@compiled()
 def _set_aside(
     number: int,
     up: Any,
@@ -320,7 +314,7 @@ def _set_aside(
     return taken
 
 
-@njit(**FAST)
+@compiled()
 def _leaf_terms(z: Any, at: int, target: Any, whole: Any, line: Any, index: Any, nll: Any, w: int) -> None:
     """Begin the loss with the term of the target itself where it is a leaf."""
     leaves, last, values = z.shape[0], target.shape[1] - 1, line[_SUM]
@@ -338,7 +332,7 @@ def _leaf_terms(z: Any, at: int, target: Any, whole: Any, line: Any, index: Any,
         leaf[p] = part[p]
 
 
-@njit(**FAST)
+@compiled()
 def _step(path: Any, step: int, target: Any, s: Any, nll: Any, line: Any, index: Any, w: int) -> None:
     """The term of one inner node on the way to the target."""
     root, loss, part, sums = s[s.shape[0] - 1], line[_LOSS], line[_PART], line[_SUM]
@@ -355,7 +349,7 @@ def _step(path: Any, step: int, target: Any, s: Any, nll: Any, line: Any, index:
         loss[p] += term if valid[p] > zero else zero
 
 
-@njit(**FAST)
+@compiled()
 def _put(line: Any, index: Any, r: Any, w: int) -> None:
     """Factor / sum of that node, into its row."""
     part, sums, inner = line[_PART], line[_SUM], index[_INNER]
@@ -365,7 +359,7 @@ def _put(line: Any, index: Any, r: Any, w: int) -> None:
         r[inner[p], p] += part[p]
 
 
-@njit(**FAST)
+@compiled()
 def _focus(gamma: float, nll: Any, line: Any, w: int) -> None:
     """Modulate the loss that was added last, part * nll, by (1 - p)**gamma; make `part` its factor in the gradient.
 
@@ -385,7 +379,7 @@ def _focus(gamma: float, nll: Any, line: Any, w: int) -> None:
         part[p] *= power[p] * (rest + (exponent + one) * nll[p] * probability[p])
 
 
-@njit(**FAST)
+@compiled()
 def _open_all(opened: Any, line: Any, logs: Any, summed: Any, w: int) -> None:
     """The terms of the children of the root, which is on every way."""
     inner = opened.shape[0] - 2
@@ -399,7 +393,7 @@ def _open_all(opened: Any, line: Any, logs: Any, summed: Any, w: int) -> None:
         factors[p] += factor * valid[p]
 
 
-@njit(**FAST)
+@compiled()
 def _open(
     on_the_way: Any, step: int, summed: Any, logs: Any, opened: Any, line: Any, index: Any, w: int
 ) -> None:
@@ -410,15 +404,17 @@ def _open(
         inner[p] = i
         values[p] = logs[i, p]
         part[p] = summed[i]
-    log_root, loss, factors = line[_LOG_ROOT], line[_LOSS], line[_FACTORS]
+    log_root, loss, factors, valid = line[_LOG_ROOT], line[_LOSS], line[_FACTORS], line[_VALID]
+    zero = logs.dtype.type(0)
     for p in range(w):
-        loss[p] += part[p] * log_root[p] - values[p]
+        term = part[p] * log_root[p] - values[p]
+        loss[p] += term if valid[p] > zero else zero
         factors[p] += part[p]
     for p in range(w):
         opened[inner[p], p] = 1
 
 
-@njit(**FAST)
+@compiled()
 def _level_losses(
     node: Any, rank: Any, leaves: int, weights: Any, nll: Any, index: Any, sums: Any, w: int
 ) -> None:
@@ -437,7 +433,7 @@ def _level_losses(
             before = u
 
 
-@njit(**FAST)
+@compiled()
 def _even(even: Any, even_sum: Any, leaves: int, s: Any, line: Any, index: Any, w: int, alike: bool) -> None:
     """The terms that all nodes have: the inner nodes' part of the spread, then loss and factors."""
     _fill(line[_PART], w)
@@ -454,7 +450,7 @@ def _even(even: Any, even_sum: Any, leaves: int, s: Any, line: Any, index: Any, 
             line[_FACTORS, p] += factor
 
 
-@njit(**FAST)
+@compiled()
 def _down(
     up: Any,
     leaves: int,
@@ -491,7 +487,7 @@ def _down(
                 row[p] += factor * of_parent[p] / sums[p]
 
 
-@njit(**FAST)
+@compiled()
 def _gradient(
     g: Any,
     at: int,

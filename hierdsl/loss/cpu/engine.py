@@ -81,7 +81,8 @@ def fused(
     slope = empty_like(logits, gradient_type(logits)) if gradient else None
     losses = torch.empty(target.shape, dtype=real) if reduction == "none" else None
     sums = run.tile(logits, target, slope, losses).to(real)
-    return sums[0].clone() if losses is None else losses, sums[1:], slope
+    # copies: an operator's outputs share no memory
+    return sums[0].clone() if losses is None else losses, sums[1:].clone(), slope
 
 
 def prepare(

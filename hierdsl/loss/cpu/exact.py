@@ -8,13 +8,13 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.structures import Terms
 from hierdsl.loss.shape import Shape
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def exactly(
     logits: Any,
     target: Any,
@@ -58,7 +58,7 @@ def exactly(
                 gradient[n, c, p] = z[c]
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def exact_pixel(z: Any, y: int, shape: Shape, terms: Terms, level_losses: Any, gradient: Any) -> float:
     """Add the level losses to `level_losses`, write the gradient into `z` if asked for, and give the loss.
 
@@ -108,7 +108,7 @@ def exact_pixel(z: Any, y: int, shape: Shape, terms: Terms, level_losses: Any, g
     return loss
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def focal(nll: float, gamma: float) -> tuple[float, float]:
     """(1 - p)**gamma, and minus the derivative of (1 - p)**gamma * nll by log p."""
     p = math.exp(-nll)
@@ -117,7 +117,7 @@ def focal(nll: float, gamma: float) -> tuple[float, float]:
     return power * rest, power * (rest + gamma * nll * p)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _log_sums(z: Any, up: Any, leaves: int, inner: int) -> Any:
     """Logarithm of the summed exponentials below every node and, last, below the root."""
     peak, total = np.full(inner + 1, -math.inf), np.zeros(inner + 1)
@@ -138,7 +138,7 @@ def _log_sums(z: Any, up: Any, leaves: int, inner: int) -> Any:
     return log_sum
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _gradient(z: Any, counts: Any, log_sum: Any, up: Any, leaves: int, inner: int) -> None:
     total = counts.sum()
     for c in range(leaves):

@@ -8,20 +8,19 @@ number.
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from hierdsl.loss.cpu.arithmetic import exp, log
-from hierdsl.loss.cpu.columns import FAST, TINY
+from hierdsl.loss.cpu.columns import TINY
+from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.exact import focal
 from hierdsl.loss.cpu.structures import Terms
 from hierdsl.loss.shape import Shape
 
 LANES = 32
 """Numbers that are compared side by side."""
-_SUM: Any = FAST | {"fastmath": {"contract", "nsz", "reassoc"}}  # in any order, so that vectors can be used
 
 
-@njit(**FAST)
+@compiled()
 def rows(
     logits: Any,
     target: Any,
@@ -87,7 +86,7 @@ def rows(
     return taken
 
 
-@njit(**FAST)
+@compiled()
 def _sums_on_the_way(e: Any, y: int, shape: Shape, sums: Any) -> int:
     """Write the sum of each inner node on the way to the target; how many there are."""
     leaves, depth = e.size, 0
@@ -105,7 +104,7 @@ def _sums_on_the_way(e: Any, y: int, shape: Shape, sums: Any) -> int:
     return depth
 
 
-@njit(**FAST)
+@compiled()
 def terms_on_the_way(
     own: Any, whole: Any, y: int, terms: Terms, sums: Any, nll: Any, depth: int
 ) -> tuple[Any, Any, Any]:
@@ -131,7 +130,7 @@ def terms_on_the_way(
     return loss, factors, of_leaf
 
 
-@njit(**FAST)
+@compiled()
 def largest(z: Any, lanes: Any) -> Any:
     """The largest number of a row, lane by lane."""
     even = z.size // LANES * LANES
@@ -147,7 +146,7 @@ def largest(z: Any, lanes: Any) -> Any:
     return peak
 
 
-@njit(**FAST)
+@compiled()
 def exponentials(z: Any, peak: Any, e: Any) -> Any:
     """Write e**(z - peak) and give their sum."""
     for c in range(z.size):
@@ -155,7 +154,7 @@ def exponentials(z: Any, peak: Any, e: Any) -> Any:
     return _sum(e)
 
 
-@njit(**_SUM)
+@compiled(any_order=True)
 def _sum(values: Any) -> Any:
     total = values.dtype.type(0)
     for c in range(values.size):
@@ -163,7 +162,7 @@ def _sum(values: Any) -> Any:
     return total
 
 
-@njit(**FAST)
+@compiled()
 def _gradient(g: Any, e: Any, shape: Shape, y: int, base: Any, parts: Any, depth: int) -> None:
     """e_c times the base, less the parts of the nodes that are above c and on the way to the target."""
     start, end = np.uint32(0), np.uint32(g.size)
@@ -176,14 +175,14 @@ def _gradient(g: Any, e: Any, shape: Shape, y: int, base: Any, parts: Any, depth
     _scaled(g, e, start, end, base)
 
 
-@njit(**FAST)
+@compiled()
 def _scaled(g: Any, e: Any, start: int, end: int, factor: Any) -> None:
     to, of = g[start:end], e[start:end]
     for c in range(to.size):
         to[c] = of[c] * factor
 
 
-@njit(**FAST)
+@compiled()
 def level_losses(shape: Shape, terms: Terms, y: int, nll: Any, sums: Any) -> None:
     """Add the level losses of one pixel."""
     leaves, steps = shape.up.size - (shape.children.size - 1), shape.path.shape[1]

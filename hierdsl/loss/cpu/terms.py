@@ -3,13 +3,13 @@
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.structures import Terms
 from hierdsl.loss.shape import Shape
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def count(target: Any, ignore_index: int, counts: Any) -> int:
     """Count the targets of each node into `counts`, (V,) int64; how many are neither a node nor ignored."""
     wrong = 0
@@ -23,7 +23,7 @@ def count(target: Any, ignore_index: int, counts: Any) -> int:
     return wrong
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def terms(
     shape: Shape,
     counts: Any,

@@ -6,16 +6,16 @@ As `hierdsl.loss.cpu.columns`, with one pixel at a time: sums and factors go up 
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from hierdsl.loss.cpu.arithmetic import log
-from hierdsl.loss.cpu.columns import FAST, TINY
+from hierdsl.loss.cpu.columns import TINY
+from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.rows import LANES, exponentials, largest, level_losses, terms_on_the_way
 from hierdsl.loss.cpu.structures import Terms
 from hierdsl.loss.shape import Shape
 
 
-@njit(**FAST)
+@compiled()
 def whole_rows(
     logits: Any,
     target: Any,
@@ -75,7 +75,7 @@ def whole_rows(
     return taken
 
 
-@njit(**FAST)
+@compiled()
 def _sums(e: Any, up: Any, s: Any) -> Any:
     """Sum the exponentials below each inner node and the root; the least sum."""
     leaves, inner = e.size, s.size - 1
@@ -89,7 +89,7 @@ def _sums(e: Any, up: Any, s: Any) -> Any:
     return lowest
 
 
-@njit(**FAST)
+@compiled()
 def _spread(
     z: Any, peak: Any, s: Any, y: int, depth: int, shape: Shape, terms: Terms, x: Any, factors_of: Any
 ) -> tuple[Any, Any]:
@@ -120,7 +120,7 @@ def _spread(
     return total * log(s[inner]) - _product(factors_of, x), total
 
 
-@njit(**FAST)
+@compiled()
 def _product(factors: Any, x: Any) -> Any:
     """The sum of the products; a factor of 0 silences even what is infinite."""
     total = factors.dtype.type(0)
@@ -130,7 +130,7 @@ def _product(factors: Any, x: Any) -> Any:
     return total
 
 
-@njit(**FAST)
+@compiled()
 def _factors_over_sums(
     y: int, depth: int, factors: Any, on_the_way: Any, factors_of: Any, s: Any, shape: Shape, r: Any
 ) -> None:

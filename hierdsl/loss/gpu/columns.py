@@ -1,0 +1,319 @@
+"""The loss over pixels that lie side by side in memory: logits (N, C, P), each channel a run of pixels.
+
+A lane has one pixel and walks through rows of channels that have the same parent (`hierdsl.loss.gpu.layout`): what it
+needs to know of a level it asks once a row. With f_v the factor that -log p of node v has for a pixel:
+
+    e_c = exp(z_c - max z),   s_v = sum of e_c below v,   loss = sum of f_v * log(s_root / s_v)
+    gradient_c = e_c * (sum of f_v / s_root - sum of f_v / s_v over the inner nodes of the path above c) - f_c
+
+Where there are many channels, SPLIT lanes share a pixel, each with every SPLIT-th row. Channels that fit in registers
+are read and exponentiated once (WHOLE). Else a first walk finds the maximum and the sums together, a second, whose
+reads should hit a cache, writes the gradient.
+"""
+
+import triton
+import triton.language as tl
+
+from hierdsl.loss.gpu.arithmetic import (
+    LOWEST,
+    add_inside,
+    base_at,
+    bases,
+    exact_surprises,
+    factors,
+    runs,
+    scaled,
+    surprises,
+    terms,
+    underflown,
+    zeros,
+)
+
+_RUNTIME = ["channels", "pixels", "blocks", "programs", "row_count", "nodes", "ignore_index", "gamma"]
+
+
+@triton.jit(do_not_specialize=_RUNTIME)
+def columns_kernel(
+    logits,
+    gradient,
+    target,
+    losses,
+    sums,
+    row_channels,
+    row_counts,
+    rows,
+    parts,
+    own,
+    channels,
+    pixels,
+    blocks,
+    programs,
+    row_count,
+    nodes,
+    ignore_index,
+    gamma,
+    K: tl.constexpr,
+    W: tl.constexpr,
+    ROWS: tl.constexpr,
+    SPLIT: tl.constexpr,
+    BLOCK: tl.constexpr,
+    GRADIENT: tl.constexpr,
+    EACH: tl.constexpr,
+    LEVELS: tl.constexpr,
+    FOCAL: tl.constexpr,
+):
+    """Work through BLOCK pixels of one image.
+
+    Args:
+        logits: (N, C, P), float32, bfloat16 or float16.
+        gradient: The same, to write, if GRADIENT.
+        target: (N, P), any integer type.
+        losses: (N, P) float32, to write, if EACH.
+        sums: The loss, if not EACH, and the level losses, if LEVELS, of each program, (1 + D, programs) float32, to write.
+        row_channels: `Layout.channels`.
+        row_counts: `Layout.counts`.
+        rows: `Layout.rows`.
+        parts: See `coefficients`.
+        own: See there.
+        channels: C.
+        pixels: P.
+        blocks: Blocks of an image.
+        programs: Of the launch.
+        row_count: R.
+        nodes: V.
+        ignore_index: Of the pixels that count nowhere.
+        gamma: Of the focal modulation, if FOCAL.
+        K: Steps.
+        W: Channels of a row.
+        ROWS: Rows of a lane, all kept in registers; 0 to walk twice.
+        SPLIT: Lanes of a pixel.
+        BLOCK: Pixels.
+        GRADIENT: Whether to make one.
+        EACH: Whether to write the loss of each pixel.
+        LEVELS: Whether to make the level losses.
+        FOCAL: Whether to modulate.
+    """
+    image = (tl.program_id(0) // blocks).to(tl.int64)
+    nothing = tl.zeros([SPLIT, BLOCK], tl.int32)
+    p = (tl.program_id(0) % blocks) * BLOCK + tl.arange(0, BLOCK)[None, :] + nothing
+    lane = tl.arange(0, SPLIT)[:, None] + nothing  # every tensor has this shape, so that none changes its layout
+    inside = p < pixels
+    t = tl.load(target + image * pixels + p, mask=inside, other=0).to(tl.int64)
+    counts = inside & (t != ignore_index)
+    valid = counts & (t >= 0) & (t < nodes)
+    y = tl.where(valid, t, nodes).to(tl.int32)
+    starts, ends = runs(rows, y, K)
+    part = factors(parts, y, K)
+    z = logits + image * channels * pixels + p
+    leaf = valid & (y < channels)
+    own_logit = tl.load(z + y.to(tl.int64) * pixels, mask=leaf, other=0.0).to(tl.float32)
+
+    peak = tl.full([SPLIT, BLOCK], LOWEST, tl.float32)
+    total = tl.zeros([SPLIT, BLOCK], tl.float32)
+    step_sums = zeros(total, K)
+    values = ()
+    if ROWS > 0:
+        for i in tl.static_range(ROWS):
+            row = i * SPLIT + lane
+            first, count = _row(row_channels, row_counts, row, row_count, W)
+            for j in tl.static_range(W):
+                at = z + (first + j).to(tl.int64) * pixels
+                value = tl.load(at, mask=valid & (j < count), other=float("-inf")).to(tl.float32)
+                values = values + (value,)
+                peak = tl.maximum(peak, value)
+        peak = tl.broadcast_to(tl.max(peak, axis=0)[None, :], [SPLIT, BLOCK])
+        exponentials = ()
+        for i in tl.static_range(ROWS):
+            row_sum = tl.zeros([SPLIT, BLOCK], tl.float32)
+            for j in tl.static_range(W):
+                e = tl.exp(values[i * W + j] - peak)
+                exponentials = exponentials + (e,)
+                row_sum += e
+            total += row_sum
+            step_sums = add_inside(step_sums, i * SPLIT + lane, starts, ends, row_sum, K)
+        values = exponentials
+    else:
+        for i in range(0, tl.cdiv(row_count, SPLIT)):
+            row = i * SPLIT + lane
+            first, count = _row(row_channels, row_counts, row, row_count, W)
+            read = ()
+            higher = peak
+            for j in tl.static_range(W):
+                at = z + (first + j).to(tl.int64) * pixels
+                value = tl.load(at, mask=valid & (j < count), other=float("-inf")).to(tl.float32)
+                read = read + (value,)
+                higher = tl.maximum(higher, value)
+            row_sum = tl.zeros([SPLIT, BLOCK], tl.float32)
+            for j in tl.static_range(W):
+                row_sum += tl.exp(read[j] - higher)
+            by = tl.exp(peak - higher)
+            total = total * by + row_sum
+            step_sums = add_inside(scaled(step_sums, by, K), row, starts, ends, row_sum, K)
+            peak = higher
+        if SPLIT > 1:
+            highest = tl.broadcast_to(tl.max(peak, axis=0)[None, :], [SPLIT, BLOCK])
+            by = tl.exp(peak - highest)
+            total = total * by
+            step_sums = scaled(step_sums, by, K)
+            peak = highest
+    if SPLIT > 1:
+        total = _over_lanes(total, SPLIT, BLOCK)
+        together = ()
+        for k in tl.static_range(K):
+            together = together + (_over_lanes(step_sums[k], SPLIT, BLOCK),)
+        step_sums = together
+
+    # as the cross-entropy: a logit of infinity or no number makes all of its pixel one
+    number = (total > 0) & (total < float("inf"))
+    broken = counts & ~(valid & number)
+    total = tl.where(valid & number, total, 1.0)
+    log_total = peak + tl.log(total)
+    exact = underflown(step_sums, starts, ends, K, valid & number)
+    any_exact = tl.max(tl.max(exact.to(tl.int32), axis=1), axis=0) > 0
+    nll = surprises(total, step_sums, K)
+    if K > 0:
+        if any_exact:
+            peaks, own_sums = _own_sums(
+                z, row_channels, row_counts, row_count, starts, ends, exact, lane, pixels, K, W, SPLIT, BLOCK
+            )
+            nll = exact_surprises(nll, exact, log_total, peaks, own_sums, K)
+    nll = nll + (tl.where(leaf, log_total - own_logit, 0.0),)
+    loss, slopes = terms(nll, part, gamma, FOCAL, K + 1)
+    loss = tl.where(broken, float("nan"), loss)
+    once = inside & (lane == 0)
+    if EACH:
+        tl.store(losses + image * pixels + p, loss, mask=once)
+    else:
+        tl.store(sums + tl.program_id(0), _sum(tl.where(once, loss, 0.0)))
+    if LEVELS:
+        for level in tl.static_range(K + 1):
+            value = nll[K]
+            if level < K:
+                value = tl.where(starts[level] < ends[level], nll[level], value)
+            weight = tl.load(own + y * (K + 1) + level)
+            value = tl.where(weight != 0, weight * value, 0.0)
+            value = tl.where(broken, float("nan"), value)
+            at = (level + 1) * programs + tl.program_id(0)
+            tl.store(sums + at, _sum(tl.where(once, value, 0.0)))
+
+    if GRADIENT:
+        g = gradient + image * channels * pixels + p
+        base = bases(slopes, total, step_sums, K)
+        base = _or_no_number(base, broken, K + 1)
+        own_slope = slopes[K]
+        written = inside & ~exact
+        if ROWS > 0:
+            for i in tl.static_range(ROWS):
+                row = i * SPLIT + lane
+                first, count = _row(row_channels, row_counts, row, row_count, W)
+                by = base_at(base, row, starts, ends, K)
+                for j in tl.static_range(W):
+                    value = values[i * W + j] * by - tl.where(first + j == y, own_slope, 0.0)
+                    at = g + (first + j).to(tl.int64) * pixels
+                    tl.store(at, value.to(gradient.dtype.element_ty), mask=written & (j < count))
+        else:
+            for i in range(0, tl.cdiv(row_count, SPLIT)):
+                row = i * SPLIT + lane
+                first, count = _row(row_channels, row_counts, row, row_count, W)
+                by = base_at(base, row, starts, ends, K)
+                for j in tl.static_range(W):
+                    offset = (first + j).to(tl.int64) * pixels
+                    value = tl.load(z + offset, mask=valid & (j < count), other=float("-inf")).to(tl.float32)
+                    value = tl.exp(value - peak) * by - tl.where(first + j == y, own_slope, 0.0)
+                    tl.store(g + offset, value.to(gradient.dtype.element_ty), mask=written & (j < count))
+        if K > 0:
+            if any_exact:
+                peaks, own_sums = _own_sums(
+                    z, row_channels, row_counts, row_count, starts, ends, exact, lane, pixels, K, W, SPLIT, BLOCK
+                )
+                for i in range(0, tl.cdiv(row_count, SPLIT)):
+                    row = i * SPLIT + lane
+                    first, count = _row(row_channels, row_counts, row, row_count, W)
+                    for j in tl.static_range(W):
+                        offset = (first + j).to(tl.int64) * pixels
+                        there = exact & (j < count)
+                        x = tl.load(z + offset, mask=there, other=float("-inf")).to(tl.float32)
+                        value = tl.exp(x - peak) * base[0] - tl.where(first + j == y, own_slope, 0.0)
+                        for k in tl.static_range(K):
+                            below = (row >= starts[k]) & (row < ends[k]) & (own_sums[k] > 0)
+                            share = slopes[k] * tl.exp(x - peaks[k]) / own_sums[k]
+                            value -= tl.where(below, share, 0.0)
+                        tl.store(g + offset, value.to(gradient.dtype.element_ty), mask=there)
+
+
+@triton.jit
+def _row(row_channels, row_counts, row, row_count, W: tl.constexpr):
+    """The first channel of a row, and how many it has: none beyond the last row."""
+    there = row < row_count
+    return tl.load(row_channels + row * W, mask=there, other=0), tl.load(row_counts + row, mask=there, other=0)
+
+
+@triton.jit
+def _over_lanes(value, SPLIT: tl.constexpr, BLOCK: tl.constexpr):
+    return tl.broadcast_to(tl.sum(value, axis=0)[None, :], [SPLIT, BLOCK])
+
+
+@triton.jit
+def _sum(value):
+    return tl.sum(tl.sum(value, axis=1), axis=0)
+
+
+@triton.jit
+def _or_no_number(values, broken, COUNT: tl.constexpr):
+    made = ()
+    for k in tl.static_range(COUNT):
+        made = made + (tl.where(broken, float("nan"), values[k]),)
+    return made
+
+
+@triton.jit
+def _own_sums(
+    z,
+    row_channels,
+    row_counts,
+    row_count,
+    starts,
+    ends,
+    exact,
+    lane,
+    pixels,
+    K: tl.constexpr,
+    W: tl.constexpr,
+    SPLIT: tl.constexpr,
+    BLOCK: tl.constexpr,
+):
+    """Of each step the largest logit, and the sum of exponentials beside it, of the pixels `exact`."""
+    peaks = ()
+    sums = ()
+    for _ in tl.static_range(K):
+        peaks = peaks + (tl.full([SPLIT, BLOCK], LOWEST, tl.float32),)
+        sums = sums + (tl.zeros([SPLIT, BLOCK], tl.float32),)
+    for i in range(0, tl.cdiv(row_count, SPLIT)):
+        row = i * SPLIT + lane
+        first, count = _row(row_channels, row_counts, row, row_count, W)
+        for j in tl.static_range(W):
+            at = z + (first + j).to(tl.int64) * pixels
+            x = tl.load(at, mask=exact & (j < count), other=float("-inf")).to(tl.float32)
+            higher = ()
+            for k in tl.static_range(K):
+                below = (row >= starts[k]) & (row < ends[k])
+                higher = higher + (tl.where(below, tl.maximum(peaks[k], x), peaks[k]),)
+            peaks = higher
+    highest = ()
+    for k in tl.static_range(K):
+        highest = highest + (tl.broadcast_to(tl.max(peaks[k], axis=0)[None, :], [SPLIT, BLOCK]),)
+    for i in range(0, tl.cdiv(row_count, SPLIT)):
+        row = i * SPLIT + lane
+        first, count = _row(row_channels, row_counts, row, row_count, W)
+        for j in tl.static_range(W):
+            at = z + (first + j).to(tl.int64) * pixels
+            x = tl.load(at, mask=exact & (j < count), other=float("-inf")).to(tl.float32)
+            added = ()
+            for k in tl.static_range(K):
+                below = (row >= starts[k]) & (row < ends[k])
+                added = added + (sums[k] + tl.where(below, tl.exp(x - highest[k]), 0.0),)
+            sums = added
+    together = ()
+    for k in tl.static_range(K):
+        together = together + (_over_lanes(sums[k], SPLIT, BLOCK),)
+    return highest, together

@@ -1,0 +1,152 @@
+"""The loss on a CUDA device: which kernel goes over which layout, and over how much of it.
+
+One pass over the logits gives loss and gradient: they are read from memory once, the gradient is written once, and
+nothing waits for the device. The sums of the programs are added in a fixed order, so that a result can be repeated.
+
+What no device has measured: everything here was tested with Triton's interpreter and compiled for sm_90, never run on
+a GPU. The block sizes of `_columns_plan` and `_rows_plan` are estimates from the compiler's counts of registers.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+import triton
+from torch import Tensor
+
+from hierdsl.loss.gpu.coefficients import coefficients
+from hierdsl.loss.gpu.columns import columns_kernel
+from hierdsl.loss.gpu.layout import Layout
+
+_IN_REGISTERS = 96  # channels that a lane keeps, with what else it has to know
+_WIDEST = 16  # lanes that share a pixel
+
+
+def fused(
+    logits: Tensor,
+    target: Tensor,
+    shape: list[Tensor],
+    factors: Tensor,
+    weights: Tensor,
+    ignore_index: int,
+    reduction: str,
+    label_smoothing: float,
+    siblings: bool,
+    focal_gamma: float,
+    gradient: bool,
+    levels: bool,
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """The loss, the level losses (D,) and the gradient, in one pass.
+
+    A target that is neither a node nor ignored makes the loss no number, and the gradient of its pixel.
+
+    Args:
+        logits: (N, C, *S), float32, bfloat16 or float16, of any layout.
+        target: Node indices, (N, *S), an integer type.
+        shape: The fields of `hierdsl.loss.gpu.layout.Layout`.
+        factors: Of -log p of each node in each cut, (D, V) float64.
+        weights: Of each node, (V,) float64.
+        ignore_index: Target of pixels that count nowhere.
+        reduction: mean, sum or none.
+        label_smoothing: Share of the target that is spread: 0.
+        siblings: Without meaning here.
+        focal_gamma: Exponent of the focal modulation.
+        gradient: Whether to make one, of the loss or, for none, of the summed losses.
+        levels: Whether to make the level losses; zeros else.
+
+    Raises:
+        ValueError: There is label smoothing.
+    """
+    del siblings
+    if label_smoothing > 0:
+        raise ValueError("the fused loss on a GPU has no label smoothing")
+    tree = Layout(*shape)
+    images, leaves = logits.shape[:2]
+    depth = len(factors)
+    each = reduction == "none"
+    slope = torch.empty_like(logits) if gradient else None
+    if logits.numel() == 0:
+        nothing = torch.zeros(target.shape if each else (), dtype=torch.float32, device=logits.device)
+        return nothing, nothing.new_zeros(depth), slope
+    with torch.cuda.device_of(logits):
+        y = target.detach().contiguous()
+        parts, own = coefficients(
+            y, tree.node, leaves, factors.contiguous(), weights.contiguous(), ignore_index, reduction == "mean"
+        )
+        call = _Call(tree, parts, own, ignore_index, focal_gamma, each, levels)
+        z = logits.detach().contiguous()
+        g = slope
+        losses, sums = _columns(call, z, y, g)
+    loss = losses if each else sums[0].sum()
+    level_losses = sums[1:].sum(1) if levels else sums.new_zeros(depth)
+    return loss, level_losses, slope
+
+
+class _Call(NamedTuple):
+    """What a kernel is given beside logits, target and gradient."""
+
+    tree: Any
+    parts: Tensor
+    own: Tensor
+    ignore_index: int
+    gamma: float
+    each: bool
+    levels: bool
+
+    def outputs(self, target: Tensor, programs: int) -> tuple[Tensor, Tensor]:
+        """Where the losses of the pixels and the sums of the programs are written."""
+        depth = self.parts.shape[1]
+        losses = torch.empty(target.shape if self.each else 0, dtype=torch.float32, device=target.device)
+        sums = torch.empty(1 + depth * self.levels, programs, dtype=torch.float32, device=target.device)
+        return losses, sums
+
+
+def _columns(call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Channels as runs of pixels: logits (N, C, *S), contiguous."""
+    images, leaves = logits.shape[:2]
+    pixels = target.numel() // images
+    row_count, width = call.tree.channels.shape
+    rows, split, block, warps = _columns_plan(row_count, width, pixels)
+    blocks = triton.cdiv(pixels, block)
+    programs = images * blocks
+    losses, sums = call.outputs(target, programs)
+    columns_kernel[(programs,)](
+        logits,
+        logits if gradient is None else gradient,
+        target,
+        losses if call.each else sums,
+        sums,
+        call.tree.channels,
+        call.tree.counts,
+        call.tree.rows,
+        call.parts,
+        call.own,
+        leaves,
+        pixels,
+        blocks,
+        programs,
+        row_count,
+        call.parts.shape[0] - 1,
+        call.ignore_index,
+        call.gamma,
+        K=call.parts.shape[1] - 1,
+        W=width,
+        ROWS=rows,
+        SPLIT=split,
+        BLOCK=block,
+        GRADIENT=gradient is not None,
+        EACH=call.each,
+        LEVELS=call.levels,
+        FOCAL=call.gamma > 0,
+        num_warps=warps,
+    )
+    return losses, sums
+
+
+def _columns_plan(row_count: int, width: int, pixels: int) -> tuple[int, int, int, int]:
+    """Rows that a lane keeps in registers (0 for none), lanes of a pixel, pixels of a program, and its warps."""
+    split = 1
+    while split < _WIDEST and triton.cdiv(row_count, split) * width > _IN_REGISTERS:
+        split *= 2
+    rows = triton.cdiv(row_count, split)
+    block = 128 if split == 1 else 32
+    return rows if rows * width <= _IN_REGISTERS else 0, split, block, block * split // 32

@@ -39,8 +39,7 @@ def columns_kernel(
     target,
     losses,
     sums,
-    row_channels,
-    row_counts,
+    siblings,
     rows,
     parts,
     own,
@@ -70,8 +69,7 @@ def columns_kernel(
         target: (N, P), any integer type.
         losses: (N, P) float32, to write, if EACH.
         sums: The loss, if not EACH, and the level losses, if LEVELS, of each program, (1 + D, programs) float32, to write.
-        row_channels: `Layout.channels`.
-        row_counts: `Layout.counts`.
+        siblings: `Layout.siblings`.
         rows: `Layout.rows`.
         parts: See `coefficients`.
         own: See there.
@@ -114,44 +112,32 @@ def columns_kernel(
     values = ()
     if ROWS > 0:
         for i in tl.static_range(ROWS):
-            row = i * SPLIT + lane
-            first, count = _row(row_channels, row_counts, row, row_count, W)
-            for j in tl.static_range(W):
-                at = z + (first + j).to(tl.int64) * pixels
-                value = tl.load(at, mask=valid & (j < count), other=float("-inf")).to(tl.float32)
-                values = values + (value,)
-                peak = tl.maximum(peak, value)
-        peak = tl.broadcast_to(tl.max(peak, axis=0)[None, :], [SPLIT, BLOCK])
+            offset, _channel, there = _row(siblings, i * SPLIT + lane, row_count, pixels, W)
+            value = tl.load(z + offset, mask=valid & there, other=float("-inf")).to(tl.float32)
+            values = values + (value,)
+            peak = tl.maximum(peak, tl.max(value, axis=0))
+        peak = _highest(peak, SPLIT, BLOCK)
         exponentials = ()
         for i in tl.static_range(ROWS):
-            row_sum = tl.zeros([SPLIT, BLOCK], tl.float32)
-            for j in tl.static_range(W):
-                e = tl.exp(values[i * W + j] - peak)
-                exponentials = exponentials + (e,)
-                row_sum += e
+            e = tl.exp(values[i] - peak)
+            exponentials = exponentials + (e,)
+            row_sum = tl.sum(e, axis=0)
             total += row_sum
             step_sums = add_inside(step_sums, i * SPLIT + lane, starts, ends, row_sum, K)
         values = exponentials
     else:
         for i in range(0, tl.cdiv(row_count, SPLIT)):
             row = i * SPLIT + lane
-            first, count = _row(row_channels, row_counts, row, row_count, W)
-            read = ()
-            higher = peak
-            for j in tl.static_range(W):
-                at = z + (first + j).to(tl.int64) * pixels
-                value = tl.load(at, mask=valid & (j < count), other=float("-inf")).to(tl.float32)
-                read = read + (value,)
-                higher = tl.maximum(higher, value)
-            row_sum = tl.zeros([SPLIT, BLOCK], tl.float32)
-            for j in tl.static_range(W):
-                row_sum += tl.exp(read[j] - higher)
+            offset, _channel, there = _row(siblings, row, row_count, pixels, W)
+            value = tl.load(z + offset, mask=valid & there, other=float("-inf")).to(tl.float32)
+            higher = tl.maximum(peak, tl.max(value, axis=0))
+            row_sum = tl.sum(tl.exp(value - higher), axis=0)
             by = tl.exp(peak - higher)
             total = total * by + row_sum
             step_sums = add_inside(scaled(step_sums, by, K), row, starts, ends, row_sum, K)
             peak = higher
         if SPLIT > 1:
-            highest = tl.broadcast_to(tl.max(peak, axis=0)[None, :], [SPLIT, BLOCK])
+            highest = _highest(peak, SPLIT, BLOCK)
             by = tl.exp(peak - highest)
             total = total * by
             step_sums = scaled(step_sums, by, K)
@@ -174,7 +160,7 @@ def columns_kernel(
     if K > 0:
         if any_exact:
             peaks, own_sums = _own_sums(
-                z, row_channels, row_counts, row_count, starts, ends, exact, lane, pixels, K, W, SPLIT, BLOCK
+                z, siblings, row_count, starts, ends, exact, lane, pixels, K, W, SPLIT, BLOCK
             )
             nll = exact_surprises(nll, exact, log_total, peaks, own_sums, K)
     nll = nll + (tl.where(leaf, log_total - own_logit, 0.0),)
@@ -205,52 +191,49 @@ def columns_kernel(
         if ROWS > 0:
             for i in tl.static_range(ROWS):
                 row = i * SPLIT + lane
-                first, count = _row(row_channels, row_counts, row, row_count, W)
-                by = base_at(base, row, starts, ends, K)
-                for j in tl.static_range(W):
-                    value = values[i * W + j] * by - tl.where(first + j == y, own_slope, 0.0)
-                    at = g + (first + j).to(tl.int64) * pixels
-                    tl.store(at, value.to(gradient.dtype.element_ty), mask=written & (j < count))
+                offset, channel, there = _row(siblings, row, row_count, pixels, W)
+                value = values[i] * base_at(base, row, starts, ends, K)
+                value -= tl.where(channel == y, own_slope, 0.0)
+                tl.store(g + offset, value.to(gradient.dtype.element_ty), mask=written & there)
         else:
             for i in range(0, tl.cdiv(row_count, SPLIT)):
                 row = i * SPLIT + lane
-                first, count = _row(row_channels, row_counts, row, row_count, W)
-                by = base_at(base, row, starts, ends, K)
-                for j in tl.static_range(W):
-                    offset = (first + j).to(tl.int64) * pixels
-                    value = tl.load(z + offset, mask=valid & (j < count), other=float("-inf")).to(tl.float32)
-                    value = tl.exp(value - peak) * by - tl.where(first + j == y, own_slope, 0.0)
-                    tl.store(g + offset, value.to(gradient.dtype.element_ty), mask=written & (j < count))
+                offset, channel, there = _row(siblings, row, row_count, pixels, W)
+                value = tl.load(z + offset, mask=valid & there, other=float("-inf")).to(tl.float32)
+                value = tl.exp(value - peak) * base_at(base, row, starts, ends, K)
+                value -= tl.where(channel == y, own_slope, 0.0)
+                tl.store(g + offset, value.to(gradient.dtype.element_ty), mask=written & there)
         if K > 0:
             if any_exact:
-                peaks, own_sums = _own_sums(
-                    z, row_channels, row_counts, row_count, starts, ends, exact, lane, pixels, K, W, SPLIT, BLOCK
-                )
-                for i in range(0, tl.cdiv(row_count, SPLIT)):
-                    row = i * SPLIT + lane
-                    first, count = _row(row_channels, row_counts, row, row_count, W)
-                    for j in tl.static_range(W):
-                        offset = (first + j).to(tl.int64) * pixels
-                        there = exact & (j < count)
-                        x = tl.load(z + offset, mask=there, other=float("-inf")).to(tl.float32)
-                        value = tl.exp(x - peak) * base[0] - tl.where(first + j == y, own_slope, 0.0)
-                        for k in tl.static_range(K):
-                            below = (row >= starts[k]) & (row < ends[k]) & (own_sums[k] > 0)
-                            share = slopes[k] * tl.exp(x - peaks[k]) / own_sums[k]
-                            value -= tl.where(below, share, 0.0)
-                        tl.store(g + offset, value.to(gradient.dtype.element_ty), mask=there)
+                _exact_gradient(
+                    z, g, y, siblings, row_count, starts, ends, exact, lane, pixels,
+                    peak, base[0], slopes, K, W, SPLIT, BLOCK,
+                )  # fmt: skip
 
 
 @triton.jit
-def _row(row_channels, row_counts, row, row_count, W: tl.constexpr):
-    """The first channel of a row, and how many it has: none beyond the last row."""
+def _row(siblings, row, row_count, pixels, W: tl.constexpr):
+    """Offsets of the channels of a row, their numbers, and which there are; all (W, SPLIT, BLOCK)."""
     there = row < row_count
-    return tl.load(row_channels + row * W, mask=there, other=0), tl.load(row_counts + row, mask=there, other=0)
+    count = tl.load(siblings + row * (W + 1), mask=there, other=0)
+    first = tl.load(siblings + row * (W + 1) + 1, mask=there, other=0)
+    column = tl.arange(0, W)[:, None, None]
+    channel = first + column
+    return channel.to(tl.int64) * pixels, channel, column < count
 
 
 @triton.jit
 def _over_lanes(value, SPLIT: tl.constexpr, BLOCK: tl.constexpr):
-    return tl.broadcast_to(tl.sum(value, axis=0)[None, :], [SPLIT, BLOCK])
+    if SPLIT > 1:
+        value = tl.broadcast_to(tl.sum(value, axis=0)[None, :], [SPLIT, BLOCK])
+    return value
+
+
+@triton.jit
+def _highest(value, SPLIT: tl.constexpr, BLOCK: tl.constexpr):
+    if SPLIT > 1:
+        value = tl.broadcast_to(tl.max(value, axis=0)[None, :], [SPLIT, BLOCK])
+    return value
 
 
 @triton.jit
@@ -269,8 +252,7 @@ def _or_no_number(values, broken, COUNT: tl.constexpr):
 @triton.jit
 def _own_sums(
     z,
-    row_channels,
-    row_counts,
+    siblings,
     row_count,
     starts,
     ends,
@@ -290,30 +272,63 @@ def _own_sums(
         sums = sums + (tl.zeros([SPLIT, BLOCK], tl.float32),)
     for i in range(0, tl.cdiv(row_count, SPLIT)):
         row = i * SPLIT + lane
-        first, count = _row(row_channels, row_counts, row, row_count, W)
-        for j in tl.static_range(W):
-            at = z + (first + j).to(tl.int64) * pixels
-            x = tl.load(at, mask=exact & (j < count), other=float("-inf")).to(tl.float32)
-            higher = ()
-            for k in tl.static_range(K):
-                below = (row >= starts[k]) & (row < ends[k])
-                higher = higher + (tl.where(below, tl.maximum(peaks[k], x), peaks[k]),)
-            peaks = higher
+        offset, _channel, there = _row(siblings, row, row_count, pixels, W)
+        value = tl.load(z + offset, mask=exact & there, other=float("-inf")).to(tl.float32)
+        value = tl.max(value, axis=0)
+        higher = ()
+        for k in tl.static_range(K):
+            below = (row >= starts[k]) & (row < ends[k])
+            higher = higher + (tl.where(below, tl.maximum(peaks[k], value), peaks[k]),)
+        peaks = higher
     highest = ()
     for k in tl.static_range(K):
-        highest = highest + (tl.broadcast_to(tl.max(peaks[k], axis=0)[None, :], [SPLIT, BLOCK]),)
+        highest = highest + (_highest(peaks[k], SPLIT, BLOCK),)
     for i in range(0, tl.cdiv(row_count, SPLIT)):
         row = i * SPLIT + lane
-        first, count = _row(row_channels, row_counts, row, row_count, W)
-        for j in tl.static_range(W):
-            at = z + (first + j).to(tl.int64) * pixels
-            x = tl.load(at, mask=exact & (j < count), other=float("-inf")).to(tl.float32)
-            added = ()
-            for k in tl.static_range(K):
-                below = (row >= starts[k]) & (row < ends[k])
-                added = added + (sums[k] + tl.where(below, tl.exp(x - highest[k]), 0.0),)
-            sums = added
+        offset, _channel, there = _row(siblings, row, row_count, pixels, W)
+        value = tl.load(z + offset, mask=exact & there, other=float("-inf")).to(tl.float32)
+        added = ()
+        for k in tl.static_range(K):
+            below = (row >= starts[k]) & (row < ends[k])
+            row_sum = tl.sum(tl.exp(value - highest[k]), axis=0)
+            added = added + (sums[k] + tl.where(below, row_sum, 0.0),)
+        sums = added
     together = ()
     for k in tl.static_range(K):
         together = together + (_over_lanes(sums[k], SPLIT, BLOCK),)
     return highest, together
+
+
+@triton.jit
+def _exact_gradient(
+    z,
+    g,
+    y,
+    siblings,
+    row_count,
+    starts,
+    ends,
+    exact,
+    lane,
+    pixels,
+    peak,
+    base,
+    slopes,
+    K: tl.constexpr,
+    W: tl.constexpr,
+    SPLIT: tl.constexpr,
+    BLOCK: tl.constexpr,
+):
+    """Write the gradient of the pixels `exact`."""
+    peaks, sums = _own_sums(
+        z, siblings, row_count, starts, ends, exact, lane, pixels, K, W, SPLIT, BLOCK
+    )
+    for i in range(0, tl.cdiv(row_count, SPLIT)):
+        row = i * SPLIT + lane
+        offset, channel, there = _row(siblings, row, row_count, pixels, W)
+        x = tl.load(z + offset, mask=exact & there, other=float("-inf")).to(tl.float32)
+        value = tl.exp(x - peak) * base - tl.where(channel == y, slopes[K], 0.0)
+        for k in tl.static_range(K):
+            below = (row >= starts[k]) & (row < ends[k]) & (sums[k] > 0)
+            value -= tl.where(below, slopes[k] * tl.exp(x - peaks[k]) / sums[k], 0.0)
+        tl.store(g + offset, value.to(g.dtype.element_ty), mask=exact & there)

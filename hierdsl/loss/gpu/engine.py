@@ -17,7 +17,7 @@ from hierdsl.loss.gpu.coefficients import coefficients
 from hierdsl.loss.gpu.columns import columns_kernel
 from hierdsl.loss.gpu.layout import Layout
 
-_IN_REGISTERS = 96  # channels that a lane keeps, with what else it has to know
+_MOST_ROWS = 8  # rows that a lane keeps in registers; the time to compile grows with their cube
 _WIDEST = 16  # lanes that share a pixel
 
 
@@ -104,8 +104,8 @@ def _columns(call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | Non
     """Channels as runs of pixels: logits (N, C, *S), contiguous."""
     images, leaves = logits.shape[:2]
     pixels = target.numel() // images
-    row_count, width = call.tree.channels.shape
-    rows, split, block, warps = _columns_plan(row_count, width, pixels)
+    row_count, width = call.tree.siblings.shape[0], call.tree.siblings.shape[1] - 1
+    rows, split, block, warps = _columns_plan(row_count)
     blocks = triton.cdiv(pixels, block)
     programs = images * blocks
     losses, sums = call.outputs(target, programs)
@@ -115,8 +115,7 @@ def _columns(call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | Non
         target,
         losses if call.each else sums,
         sums,
-        call.tree.channels,
-        call.tree.counts,
+        call.tree.siblings,
         call.tree.rows,
         call.parts,
         call.own,
@@ -142,11 +141,11 @@ def _columns(call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | Non
     return losses, sums
 
 
-def _columns_plan(row_count: int, width: int, pixels: int) -> tuple[int, int, int, int]:
+def _columns_plan(row_count: int) -> tuple[int, int, int, int]:
     """Rows that a lane keeps in registers (0 for none), lanes of a pixel, pixels of a program, and its warps."""
     split = 1
-    while split < _WIDEST and triton.cdiv(row_count, split) * width > _IN_REGISTERS:
+    while split < _WIDEST and triton.cdiv(row_count, split) > _MOST_ROWS:
         split *= 2
     rows = triton.cdiv(row_count, split)
-    block = 128 if split == 1 else 32
-    return rows if rows * width <= _IN_REGISTERS else 0, split, block, block * split // 32
+    block = (128, 64, 64, 32, 32)[split.bit_length() - 1]
+    return rows if rows <= _MOST_ROWS else 0, split, block, block * split // 32

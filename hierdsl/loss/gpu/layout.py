@@ -27,16 +27,15 @@ class Layout(NamedTuple):
     Row V of a table by target stands for a pixel that does not count, (0, 0) for a node that is not there.
 
     Attributes:
-        channels: Channels of each row, neighbours in the order of the logits, (R, W); -1 after the last.
-        counts: How many there are, (R,).
+        siblings: How many channels each row has and, after that, which: neighbours in the logits too, (R, 1 + W); -1
+            after the last.
         rows: The first row below each inner node on the way to each target, and the one after the last, (V + 1, K, 2).
         places: The same for places in depth-first order, (V + 1, K, 2).
         place: Place of each channel, (C,); without entries where it is the channel's own number.
         node: Node of the cut at level l that node v is or lies under, (V, D); -1 where v lies above the cut.
     """
 
-    channels: NDArray[Any]
-    counts: NDArray[Any]
+    siblings: NDArray[Any]
     rows: NDArray[Any]
     places: NDArray[Any]
     place: NDArray[Any]
@@ -58,8 +57,7 @@ def layout_of(compiled: CompiledHierarchy) -> Layout:
     place[order] = np.arange(leaves)
     row[order] = np.repeat(np.arange(len(starts)), counts)
     made = Layout(
-        channels=np.where(np.arange(width) < counts[:, None], channels, -1),
-        counts=counts,
+        siblings=np.column_stack([counts, np.where(np.arange(width) < counts[:, None], channels, -1)]),
         rows=_runs(up, path, row, leaves),
         places=_runs(up, path, place, leaves),
         place=place[:0] if (order == np.arange(leaves)).all() else place,

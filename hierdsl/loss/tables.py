@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hierdsl.compiler import CompiledHierarchy
+from hierdsl.loss.gpu.layout import layout_of
 from hierdsl.loss.shape import shape_of
 
 
@@ -30,7 +31,7 @@ class LossTables:
         uniform: Whether all leaf weights are 1, so that weighting can be left out.
         factors: The level weights on the nodes of the cuts, (D, V) float64.
         node_weights: Mean weight of the leaves below each node, (V,) float64.
-        shape: The fields of `Shape`, in their order.
+        shape: The fields of `Shape`, in their order; on a CUDA device those of `hierdsl.loss.gpu.layout.Layout`.
     """
 
     group: Tensor
@@ -94,5 +95,5 @@ def tables_on(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
         uniform=bool((compiled.leaf_weights == 1).all()),
         factors=put(in_cut * compiled.level_weights[:, None]),
         node_weights=put(weights),
-        shape=[put(array) for array in shape],
+        shape=[put(array) for array in (layout_of(compiled) if device.type == "cuda" else shape)],
     )

@@ -73,9 +73,11 @@ def fused(
             y, tree.node, leaves, factors.contiguous(), weights.contiguous(), ignore_index, reduction == "mean"
         )
         call = _Call(tree, parts, own, ignore_index, focal_gamma, each, levels)
-        z = logits.detach().contiguous()
-        g = slope
-        losses, sums = _columns(call, z, y, g)
+        z = logits.detach()
+        if z.is_contiguous() and z.ndim > 2:
+            losses, sums = _columns(call, z, y, slope)
+        else:
+            losses, sums = _copied(call, z, y, slope)
     loss = losses if each else sums[0].sum()
     level_losses = sums[1:].sum(1) if levels else sums.new_zeros(depth)
     return loss, level_losses, slope
@@ -141,11 +143,25 @@ def _columns(call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | Non
     return losses, sums
 
 
+def _copied(
+    call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Any layout: by way of a copy with one image whose pixels lie side by side."""
+    leaves = logits.shape[1]
+    columns = logits.movedim(1, 0).reshape(1, leaves, -1).contiguous()
+    slope = None if gradient is None else torch.empty_like(columns)
+    found = _columns(call, columns, target, slope)
+    if gradient is not None and slope is not None:
+        moved = gradient.movedim(1, 0)
+        moved.copy_(slope.view(moved.shape))
+    return found
+
+
 def _columns_plan(row_count: int) -> tuple[int, int, int, int]:
     """Rows that a lane keeps in registers (0 for none), lanes of a pixel, pixels of a program, and its warps."""
     split = 1
     while split < _WIDEST and triton.cdiv(row_count, split) > _MOST_ROWS:
         split *= 2
     rows = triton.cdiv(row_count, split)
-    block = (128, 64, 64, 32, 32)[split.bit_length() - 1]
+    block = max(32, 128 // split)
     return rows if rows <= _MOST_ROWS else 0, split, block, block * split // 32

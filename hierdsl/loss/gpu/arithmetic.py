@@ -134,3 +134,12 @@ def base_at(made, place, starts, ends, K: tl.constexpr):
     for k in tl.static_range(K):
         base = tl.where((place >= starts[k]) & (place < ends[k]), made[k + 1], base)
     return base
+
+
+@triton.jit
+def no_number_where(broken, values, COUNT: tl.constexpr):
+    """The values, and where a pixel is broken nothing that is a number."""
+    made = ()
+    for k in tl.static_range(COUNT):
+        made = made + (tl.where(broken, float("nan"), values[k]),)
+    return made

@@ -21,6 +21,7 @@ from hierdsl.loss.gpu.arithmetic import (
     bases,
     exact_surprises,
     factors,
+    no_number_where,
     runs,
     scaled,
     surprises,
@@ -184,8 +185,7 @@ def columns_kernel(
 
     if GRADIENT:
         g = gradient + image * channels * pixels + p
-        base = bases(slopes, total, step_sums, K)
-        base = _or_no_number(base, broken, K + 1)
+        base = no_number_where(broken, bases(slopes, total, step_sums, K), K + 1)
         own_slope = slopes[K]
         written = inside & ~exact
         if ROWS > 0:
@@ -239,14 +239,6 @@ def _highest(value, SPLIT: tl.constexpr, BLOCK: tl.constexpr):
 @triton.jit
 def _sum(value):
     return tl.sum(tl.sum(value, axis=1), axis=0)
-
-
-@triton.jit
-def _or_no_number(values, broken, COUNT: tl.constexpr):
-    made = ()
-    for k in tl.static_range(COUNT):
-        made = made + (tl.where(broken, float("nan"), values[k]),)
-    return made
 
 
 @triton.jit

@@ -16,9 +16,13 @@ from torch import Tensor
 from hierdsl.loss.gpu.coefficients import coefficients
 from hierdsl.loss.gpu.columns import columns_kernel
 from hierdsl.loss.gpu.layout import Layout
+from hierdsl.loss.gpu.rows import rows_kernel
 
 _MOST_ROWS = 8  # rows that a lane keeps in registers; the time to compile grows with their cube
 _WIDEST = 16  # lanes that share a pixel
+_VALUES = 2048  # channels, of all their rows, of one program
+_MOST_IN_ROW = 8192  # channels of a row in registers, 16 to a lane
+_PART_OF_ROW = 4096  # of a longer one, at a time
 
 
 def fused(
@@ -74,7 +78,9 @@ def fused(
         )
         call = _Call(tree, parts, own, ignore_index, focal_gamma, each, levels)
         z = logits.detach()
-        if z.is_contiguous() and z.ndim > 2:
+        if z.movedim(1, -1).is_contiguous() and (leaves > 1 or z.ndim == 2):  # one pixel an image is a row, too
+            losses, sums = _rows(call, z, y, slope)
+        elif z.is_contiguous():
             losses, sums = _columns(call, z, y, slope)
         else:
             losses, sums = _copied(call, z, y, slope)
@@ -141,6 +147,51 @@ def _columns(call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | Non
         num_warps=warps,
     )
     return losses, sums
+
+
+def _rows(call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | None) -> tuple[Tensor, Tensor]:
+    """A row a pixel: the channels lie side by side, and so do those of the gradient, which is laid out alike."""
+    leaves, pixels = logits.shape[1], target.numel()
+    rows, block, whole, warps = _rows_plan(leaves)
+    programs = triton.cdiv(pixels, rows)
+    losses, sums = call.outputs(target, programs)
+    rows_kernel[(programs,)](
+        logits,
+        logits if gradient is None else gradient,
+        target,
+        losses if call.each else sums,
+        sums,
+        call.tree.place,
+        call.tree.places,
+        call.parts,
+        call.own,
+        leaves,
+        pixels,
+        programs,
+        call.parts.shape[0] - 1,
+        call.ignore_index,
+        call.gamma,
+        K=call.parts.shape[1] - 1,
+        PLACED=call.tree.place.numel() > 0,
+        ROWS=rows,
+        BLOCK=block,
+        WHOLE=whole,
+        GRADIENT=gradient is not None,
+        EACH=call.each,
+        LEVELS=call.levels,
+        FOCAL=call.gamma > 0,
+        num_warps=warps,
+    )
+    return losses, sums
+
+
+def _rows_plan(leaves: int) -> tuple[int, int, bool, int]:
+    """Rows of a program, channels at a time, whether these are all, and warps."""
+    block = triton.next_power_of_2(leaves)
+    if block > _MOST_IN_ROW:
+        return 1, _PART_OF_ROW, False, 16
+    rows = max(1, _VALUES // block)
+    return rows, block, True, min(16, max(1, rows * block // 512))
 
 
 def _copied(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 _COUNTED = 4096  # targets of one program
 _MOST_BINS = 8192
-_TOGETHER = 2048  # nodes that one program works through at once
+_TOGETHER = 1024  # nodes that one program works through at once
 
 
 def coefficients(
@@ -67,7 +67,7 @@ def coefficients(
         MEAN=mean,
         TOGETHER=together,
         BLOCK=block,
-        num_warps=4,
+        num_warps=8,
     )
     return parts, own
 

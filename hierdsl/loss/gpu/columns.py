@@ -174,14 +174,14 @@ def columns_kernel(
         tl.store(sums + tl.program_id(0), _sum(tl.where(once, loss, 0.0)))
     if LEVELS:
         for level in tl.static_range(K + 1):
-            value = nll[K]
+            found = nll[K]
             if level < K:
-                value = tl.where(starts[level] < ends[level], nll[level], value)
+                found = tl.where(starts[level] < ends[level], nll[level], found)
             weight = tl.load(own + y * (K + 1) + level)
-            value = tl.where(weight != 0, weight * value, 0.0)
-            value = tl.where(broken, float("nan"), value)
+            found = tl.where(weight != 0, weight * found, 0.0)
+            found = tl.where(broken, float("nan"), found)
             at = (level + 1) * programs + tl.program_id(0)
-            tl.store(sums + at, _sum(tl.where(once, value, 0.0)))
+            tl.store(sums + at, _sum(tl.where(once, found, 0.0)))
 
     if GRADIENT:
         g = gradient + image * channels * pixels + p

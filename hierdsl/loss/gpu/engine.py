@@ -20,9 +20,10 @@ from hierdsl.loss.gpu.rows import rows_kernel
 
 _MOST_ROWS = 8  # rows that a lane keeps in registers; the time to compile grows with their cube
 _WIDEST = 16  # lanes that share a pixel
-_VALUES = 2048  # channels, of all their rows, of one program
-_MOST_IN_ROW = 8192  # channels of a row in registers, 16 to a lane
-_PART_OF_ROW = 4096  # of a longer one, at a time
+_IN_LANE = 16  # channels of a row that a lane keeps in registers
+_LEAST_LANES = 4  # of a row, so that they read 16 bytes side by side
+_MOST_LANES = 512
+
 
 
 def fused(
@@ -152,7 +153,7 @@ def _columns(call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | Non
 def _rows(call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | None) -> tuple[Tensor, Tensor]:
     """A row a pixel: the channels lie side by side, and so do those of the gradient, which is laid out alike."""
     leaves, pixels = logits.shape[1], target.numel()
-    rows, block, whole, warps = _rows_plan(leaves)
+    rows, lanes, each_lane, parts, warps = _rows_plan(leaves)
     programs = triton.cdiv(pixels, rows)
     losses, sums = call.outputs(target, programs)
     rows_kernel[(programs,)](
@@ -167,6 +168,7 @@ def _rows(call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | None) 
         call.own,
         leaves,
         pixels,
+        1,
         programs,
         call.parts.shape[0] - 1,
         call.ignore_index,
@@ -174,8 +176,9 @@ def _rows(call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | None) 
         K=call.parts.shape[1] - 1,
         PLACED=call.tree.place.numel() > 0,
         ROWS=rows,
-        BLOCK=block,
-        WHOLE=whole,
+        LANES=lanes,
+        EACH_LANE=each_lane,
+        PARTS=parts,
         GRADIENT=gradient is not None,
         EACH=call.each,
         LEVELS=call.levels,
@@ -185,13 +188,17 @@ def _rows(call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | None) 
     return losses, sums
 
 
-def _rows_plan(leaves: int) -> tuple[int, int, bool, int]:
-    """Rows of a program, channels at a time, whether these are all, and warps."""
-    block = triton.next_power_of_2(leaves)
-    if block > _MOST_IN_ROW:
-        return 1, _PART_OF_ROW, False, 16
-    rows = max(1, _VALUES // block)
-    return rows, block, True, min(16, max(1, rows * block // 512))
+def _rows_plan(leaves: int) -> tuple[int, int, int, int, int]:
+    """Pixels of a program, lanes of a row, channels of a lane in a part, parts (0: too many), and warps."""
+    lanes = max(_LEAST_LANES, triton.next_power_of_2(triton.cdiv(leaves, _IN_LANE)))
+    lanes = min(lanes, triton.next_power_of_2(leaves), _MOST_LANES)
+    in_lane = triton.cdiv(leaves, lanes)
+    each = min(4, triton.next_power_of_2(in_lane))
+    rows = max(1, 128 // lanes)
+    warps = rows * lanes // 32
+    if in_lane > _IN_LANE:
+        return rows, lanes, 8, 0, warps
+    return rows, lanes, each, triton.cdiv(in_lane, each), warps
 
 
 def _copied(

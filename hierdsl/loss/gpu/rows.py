@@ -1,11 +1,11 @@
 """The loss over pixels whose channels lie side by side in memory: logits (M, C), one row a pixel.
 
-The lanes of a program lie along the channels. Each channel has a place in depth-first order, in which every node is a
-run of places (`hierdsl.loss.gpu.layout`): what belongs to a step of the path is asked of every channel, twice. See
-`hierdsl.loss.gpu.columns` for what is computed.
+Neighbouring lanes have neighbouring channels of a row. Each channel has a place in depth-first order, in which every
+node is a run of places (`hierdsl.loss.gpu.layout`): what belongs to a step of the path is asked of every channel, twice.
+See `hierdsl.loss.gpu.columns` for what is computed.
 
-Rows that fit in registers are read once (LOOPS is 1), several by a program where they are short. A longer one is
-walked through twice, and is in the second cache the second time if few enough programs are at work.
+Rows that fit in registers are read once, several by a program where they are short. A longer one is walked through
+twice, and is in the second cache the second time if few enough programs are at work.
 """
 
 import triton
@@ -13,7 +13,6 @@ import triton.language as tl
 
 from hierdsl.loss.gpu.arithmetic import (
     LOWEST,
-    add_inside,
     base_at,
     bases,
     exact_surprises,
@@ -27,7 +26,7 @@ from hierdsl.loss.gpu.arithmetic import (
     zeros,
 )
 
-_RUNTIME = ["channels", "pixels", "programs", "nodes", "ignore_index", "gamma"]
+_RUNTIME = ["channels", "pixels", "stride", "programs", "nodes", "ignore_index", "gamma"]
 
 
 @triton.jit(do_not_specialize=_RUNTIME)
@@ -43,6 +42,7 @@ def rows_kernel(
     own,
     channels,
     pixels,
+    stride,
     programs,
     nodes,
     ignore_index,
@@ -50,8 +50,9 @@ def rows_kernel(
     K: tl.constexpr,
     PLACED: tl.constexpr,
     ROWS: tl.constexpr,
-    BLOCK: tl.constexpr,
-    WHOLE: tl.constexpr,
+    LANES: tl.constexpr,
+    EACH_LANE: tl.constexpr,
+    PARTS: tl.constexpr,
     GRADIENT: tl.constexpr,
     EACH: tl.constexpr,
     LEVELS: tl.constexpr,
@@ -71,6 +72,8 @@ def rows_kernel(
         own: See there.
         channels: C.
         pixels: M.
+        stride: From one pixel to the next in target and losses: 1, which the compiler is not to know, as it would lay
+            the lanes of these along the pixels.
         programs: Of the launch.
         nodes: V.
         ignore_index: Of the pixels that count nowhere.
@@ -78,52 +81,64 @@ def rows_kernel(
         K: Steps.
         PLACED: Whether the place of a channel is another than its number.
         ROWS: Pixels.
-        BLOCK: Channels that are worked through at a time.
-        WHOLE: Whether these are all, and stay in registers.
+        LANES: Of a row.
+        EACH_LANE: Channels of a lane that are one tensor.
+        PARTS: How many such tensors a row is, all kept in registers; 0 to walk twice.
         GRADIENT: Whether to make one.
         EACH: Whether to write the loss of each pixel.
         LEVELS: Whether to make the level losses.
         FOCAL: Whether to modulate.
     """
-    m = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)[:, None]
+    nothing = tl.zeros([ROWS, LANES], tl.int32)
+    m = (tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS))[:, None] + nothing
+    lane = tl.arange(0, LANES)[None, :] + nothing  # one shape, and so one layout, for all that is known of a pixel
     inside = m < pixels
-    t = tl.load(target + m, mask=inside, other=0).to(tl.int64)
+    t = tl.load(target + m * stride, mask=inside, other=0).to(tl.int64)
     counts = inside & (t != ignore_index)
     valid = counts & (t >= 0) & (t < nodes)
     y = tl.where(valid, t, nodes).to(tl.int32)
     starts, ends = runs(places, y, K)
     part = factors(parts, y, K)
     z = logits + m * channels
-    g = gradient + m * channels
     leaf = valid & (y < channels)
     own_logit = tl.load(z + y, mask=leaf, other=0.0).to(tl.float32)
 
-    # values and sums of each lane, (ROWS, BLOCK), and of each row, (ROWS, 1)
-    lane_peak = tl.full([ROWS, BLOCK], LOWEST, tl.float32)
-    lane_total = tl.zeros([ROWS, BLOCK], tl.float32)
-    lane_sums = zeros(lane_total, K)
-    if WHOLE:
-        c, at, there = _channels(0, place, channels, PLACED, BLOCK)
-        value = tl.load(z + c, mask=valid & there, other=float("-inf")).to(tl.float32)
-        peak = tl.maximum(tl.max(value, axis=1)[:, None], LOWEST)
-        e = tl.exp(value - peak)
-        total = tl.sum(e, axis=1)[:, None]
-        lane_sums = add_inside(lane_sums, at, starts, ends, e, K)
-    else:
-        for first in range(0, channels, BLOCK):
-            c, at, there = _channels(first, place, channels, PLACED, BLOCK)
+    peak = tl.full([ROWS, LANES], LOWEST, tl.float32)
+    total = tl.zeros([ROWS, LANES], tl.float32)
+    step_sums = zeros(total, K)
+    values = ()
+    if PARTS > 0:
+        for i in tl.static_range(PARTS):
+            c, _at, there = _channels(i, place, lane, channels, PLACED, LANES, EACH_LANE)
             value = tl.load(z + c, mask=valid & there, other=float("-inf")).to(tl.float32)
-            higher = tl.maximum(lane_peak, value)
+            values = values + (value,)
+            peak = tl.maximum(peak, tl.max(value, axis=0))
+        peak = _highest(peak, ROWS, LANES)
+        exponentials = ()
+        for i in tl.static_range(PARTS):
+            _c, at, _there = _channels(i, place, lane, channels, PLACED, LANES, EACH_LANE)
+            e = tl.exp(values[i] - peak)
+            exponentials = exponentials + (e,)
+            total += tl.sum(e, axis=0)
+            step_sums = _add_inside(step_sums, at, starts, ends, e, K)
+        values = exponentials
+    else:
+        for i in range(0, tl.cdiv(channels, LANES * EACH_LANE)):
+            c, at, there = _channels(i, place, lane, channels, PLACED, LANES, EACH_LANE)
+            value = tl.load(z + c, mask=valid & there, other=float("-inf")).to(tl.float32)
+            higher = tl.maximum(peak, tl.max(value, axis=0))
             e = tl.exp(value - higher)
-            by = tl.exp(lane_peak - higher)
-            lane_total = lane_total * by + e
-            lane_sums = add_inside(scaled(lane_sums, by, K), at, starts, ends, e, K)
-            lane_peak = higher
-        peak = tl.max(lane_peak, axis=1)[:, None]
-        by = tl.exp(lane_peak - peak)
-        total = tl.sum(lane_total * by, axis=1)[:, None]
-        lane_sums = scaled(lane_sums, by, K)
-    step_sums = _over_lanes(lane_sums, K)
+            by = tl.exp(peak - higher)
+            total = total * by + tl.sum(e, axis=0)
+            step_sums = _add_inside(scaled(step_sums, by, K), at, starts, ends, e, K)
+            peak = higher
+        highest = _highest(peak, ROWS, LANES)
+        by = tl.exp(peak - highest)
+        total = total * by
+        step_sums = scaled(step_sums, by, K)
+        peak = highest
+    total = _over_lanes(total, ROWS, LANES)
+    step_sums = _all_over_lanes(step_sums, K, ROWS, LANES)
 
     # as the cross-entropy: a logit of infinity or no number makes all of its pixel one
     number = (total > 0) & (total < float("inf"))
@@ -136,16 +151,17 @@ def rows_kernel(
     if K > 0:
         if any_exact:
             peaks, own_sums = _own_sums(
-                z, place, channels, starts, ends, exact, K, PLACED, ROWS, BLOCK
-            )  # fmt: skip
+                z, place, lane, channels, starts, ends, exact, K, PLACED, ROWS, LANES, EACH_LANE
+            )
             nll = exact_surprises(nll, exact, log_total, peaks, own_sums, K)
     nll = nll + (tl.where(leaf, log_total - own_logit, 0.0),)
     loss, slopes = terms(nll, part, gamma, FOCAL, K + 1)
     loss = tl.where(broken, float("nan"), loss)
+    once = inside & (lane == 0)
     if EACH:
-        tl.store(losses + m, loss, mask=inside)
+        tl.store(losses + m * stride, loss, mask=once)
     else:
-        tl.store(sums + tl.program_id(0), _sum(tl.where(inside, loss, 0.0)))
+        tl.store(sums + tl.program_id(0), _sum(tl.where(once, loss, 0.0)))
     if LEVELS:
         for level in tl.static_range(K + 1):
             found = nll[K]
@@ -154,18 +170,21 @@ def rows_kernel(
             weight = tl.load(own + y * (K + 1) + level)
             found = tl.where(weight != 0, weight * found, 0.0)
             found = tl.where(broken, float("nan"), found)
-            tl.store(sums + (level + 1) * programs + tl.program_id(0), _sum(tl.where(inside, found, 0.0)))
+            tl.store(sums + (level + 1) * programs + tl.program_id(0), _sum(tl.where(once, found, 0.0)))
 
     if GRADIENT:
+        g = gradient + m * channels
         base = no_number_where(broken, bases(slopes, total, step_sums, K), K + 1)
         own_slope = slopes[K]
         written = inside & ~exact
-        if WHOLE:
-            slope = e * base_at(base, at, starts, ends, K) - tl.where(c == y, own_slope, 0.0)
-            tl.store(g + c, slope.to(gradient.dtype.element_ty), mask=written & there)
+        if PARTS > 0:
+            for i in tl.static_range(PARTS):
+                c, at, there = _channels(i, place, lane, channels, PLACED, LANES, EACH_LANE)
+                slope = values[i] * base_at(base, at, starts, ends, K) - tl.where(c == y, own_slope, 0.0)
+                tl.store(g + c, slope.to(gradient.dtype.element_ty), mask=written & there)
         else:
-            for first in range(0, channels, BLOCK):
-                c, at, there = _channels(first, place, channels, PLACED, BLOCK)
+            for i in range(0, tl.cdiv(channels, LANES * EACH_LANE)):
+                c, at, there = _channels(i, place, lane, channels, PLACED, LANES, EACH_LANE)
                 value = tl.load(z + c, mask=valid & there, other=float("-inf")).to(tl.float32)
                 slope = tl.exp(value - peak) * base_at(base, at, starts, ends, K)
                 slope -= tl.where(c == y, own_slope, 0.0)
@@ -173,14 +192,17 @@ def rows_kernel(
         if K > 0:
             if any_exact:
                 _exact_gradient(
-                    z, g, y, place, channels, starts, ends, exact, peak, base[0], slopes, K, PLACED, ROWS, BLOCK
-                )
+                    z, g, y, place, lane, channels, starts, ends, exact, peak, base[0], slopes,
+                    K, PLACED, ROWS, LANES, EACH_LANE,
+                )  # fmt: skip
 
 
 @triton.jit
-def _channels(first, place, channels, PLACED: tl.constexpr, BLOCK: tl.constexpr):
-    """Numbers and places of a block of channels, and which there are; all (1, BLOCK)."""
-    c = first + tl.arange(0, BLOCK)[None, :]
+def _channels(
+    i, place, lane, channels, PLACED: tl.constexpr, LANES: tl.constexpr, EACH_LANE: tl.constexpr
+):
+    """Numbers and places of the i-th part of the channels, and which there are; all (EACH_LANE, ROWS, LANES)."""
+    c = i * (LANES * EACH_LANE) + tl.arange(0, EACH_LANE)[:, None, None] * LANES + lane
     there = c < channels
     at = c
     if PLACED:
@@ -189,11 +211,31 @@ def _channels(first, place, channels, PLACED: tl.constexpr, BLOCK: tl.constexpr)
 
 
 @triton.jit
-def _over_lanes(values, K: tl.constexpr):
+def _add_inside(sums, place, starts, ends, values, K: tl.constexpr):
+    """Each step's sums, and those of the values whose place is in the step's run."""
+    added = ()
+    for k in tl.static_range(K):
+        inside = (place >= starts[k]) & (place < ends[k])
+        added = added + (sums[k] + tl.sum(tl.where(inside, values, 0.0), axis=0),)
+    return added
+
+
+@triton.jit
+def _over_lanes(value, ROWS: tl.constexpr, LANES: tl.constexpr):
+    return tl.broadcast_to(tl.sum(value, axis=1)[:, None], [ROWS, LANES])
+
+
+@triton.jit
+def _all_over_lanes(values, K: tl.constexpr, ROWS: tl.constexpr, LANES: tl.constexpr):
     made = ()
     for k in tl.static_range(K):
-        made = made + (tl.sum(values[k], axis=1)[:, None],)
+        made = made + (_over_lanes(values[k], ROWS, LANES),)
     return made
+
+
+@triton.jit
+def _highest(value, ROWS: tl.constexpr, LANES: tl.constexpr):
+    return tl.broadcast_to(tl.max(value, axis=1)[:, None], [ROWS, LANES])
 
 
 @triton.jit
@@ -205,6 +247,7 @@ def _sum(value):
 def _own_sums(
     z,
     place,
+    lane,
     channels,
     starts,
     ends,
@@ -212,34 +255,36 @@ def _own_sums(
     K: tl.constexpr,
     PLACED: tl.constexpr,
     ROWS: tl.constexpr,
-    BLOCK: tl.constexpr,
+    LANES: tl.constexpr,
+    EACH_LANE: tl.constexpr,
 ):
     """Of each step the largest logit, and the sum of exponentials beside it, of the pixels `exact`."""
     peaks = ()
     sums = ()
     for _ in tl.static_range(K):
-        peaks = peaks + (tl.full([ROWS, BLOCK], LOWEST, tl.float32),)
-        sums = sums + (tl.zeros([ROWS, BLOCK], tl.float32),)
-    for first in range(0, channels, BLOCK):
-        c, at, there = _channels(first, place, channels, PLACED, BLOCK)
+        peaks = peaks + (tl.full([ROWS, LANES], LOWEST, tl.float32),)
+        sums = sums + (tl.zeros([ROWS, LANES], tl.float32),)
+    for i in range(0, tl.cdiv(channels, LANES * EACH_LANE)):
+        c, at, there = _channels(i, place, lane, channels, PLACED, LANES, EACH_LANE)
         value = tl.load(z + c, mask=exact & there, other=float("-inf")).to(tl.float32)
         higher = ()
         for k in tl.static_range(K):
             below = (at >= starts[k]) & (at < ends[k])
-            higher = higher + (tl.where(below, tl.maximum(peaks[k], value), peaks[k]),)
+            higher = higher + (tl.maximum(peaks[k], tl.max(tl.where(below, value, LOWEST), axis=0)),)
         peaks = higher
     highest = ()
     for k in tl.static_range(K):
-        highest = highest + (tl.max(peaks[k], axis=1)[:, None],)
-    for first in range(0, channels, BLOCK):
-        c, at, there = _channels(first, place, channels, PLACED, BLOCK)
+        highest = highest + (_highest(peaks[k], ROWS, LANES),)
+    for i in range(0, tl.cdiv(channels, LANES * EACH_LANE)):
+        c, at, there = _channels(i, place, lane, channels, PLACED, LANES, EACH_LANE)
         value = tl.load(z + c, mask=exact & there, other=float("-inf")).to(tl.float32)
         added = ()
         for k in tl.static_range(K):
             below = (at >= starts[k]) & (at < ends[k])
-            added = added + (sums[k] + tl.where(below, tl.exp(value - highest[k]), 0.0),)
+            e = tl.where(below, tl.exp(value - highest[k]), 0.0)
+            added = added + (sums[k] + tl.sum(e, axis=0),)
         sums = added
-    return highest, _over_lanes(sums, K)
+    return highest, _all_over_lanes(sums, K, ROWS, LANES)
 
 
 @triton.jit
@@ -248,6 +293,7 @@ def _exact_gradient(
     g,
     y,
     place,
+    lane,
     channels,
     starts,
     ends,
@@ -258,12 +304,15 @@ def _exact_gradient(
     K: tl.constexpr,
     PLACED: tl.constexpr,
     ROWS: tl.constexpr,
-    BLOCK: tl.constexpr,
+    LANES: tl.constexpr,
+    EACH_LANE: tl.constexpr,
 ):
     """Write the gradient of the pixels `exact`."""
-    peaks, sums = _own_sums(z, place, channels, starts, ends, exact, K, PLACED, ROWS, BLOCK)
-    for first in range(0, channels, BLOCK):
-        c, at, there = _channels(first, place, channels, PLACED, BLOCK)
+    peaks, sums = _own_sums(
+        z, place, lane, channels, starts, ends, exact, K, PLACED, ROWS, LANES, EACH_LANE
+    )
+    for i in range(0, tl.cdiv(channels, LANES * EACH_LANE)):
+        c, at, there = _channels(i, place, lane, channels, PLACED, LANES, EACH_LANE)
         x = tl.load(z + c, mask=exact & there, other=float("-inf")).to(tl.float32)
         value = tl.exp(x - peak) * base - tl.where(c == y, slopes[K], 0.0)
         for k in tl.static_range(K):

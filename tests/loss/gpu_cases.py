@@ -200,7 +200,9 @@ def test_integer_types_of_the_target(dtype):
     logits, target = pixels(FACES, (2, 4, 4))
     byte = torch.where(target == IGNORE, 255 if dtype == torch.uint8 else -1, target).to(dtype)
     check(logits, byte, FACES, ignore_index=255 if dtype == torch.uint8 else -1)
-    check(logits, target.clamp(min=0).to(dtype), FACES)  # an ignore_index that the type does not have, for uint8
+    check(
+        logits, target.clamp(min=0).to(dtype), FACES
+    )  # an ignore_index that the type does not have, for uint8
     check(logits, target.clamp(min=0).to(dtype), FACES, ignore_index=0)
 
 

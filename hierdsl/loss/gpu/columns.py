@@ -93,9 +93,11 @@ def columns_kernel(
         FOCAL: Whether to modulate.
     """
     image = (tl.program_id(0) // blocks).to(tl.int64)
-    nothing = tl.zeros([SPLIT, BLOCK], tl.int32)
-    p = (tl.program_id(0) % blocks) * BLOCK + tl.arange(0, BLOCK)[None, :] + nothing
-    lane = tl.arange(0, SPLIT)[:, None] + nothing  # every tensor has this shape, so that none changes its layout
+    x = tl.arange(
+        0, SPLIT * BLOCK
+    )  # lanes; a tensor of what they know has one axis, one of channels has W rows of it
+    p = (tl.program_id(0) % blocks) * BLOCK + x % BLOCK
+    lane = x // BLOCK
     inside = p < pixels
     t = tl.load(target + image * pixels + p, mask=inside, other=0).to(tl.int64)
     counts = inside & (t != ignore_index)
@@ -107,14 +109,16 @@ def columns_kernel(
     leaf = valid & (y < channels)
     own_logit = tl.load(z + y.to(tl.int64) * pixels, mask=leaf, other=0.0).to(tl.float32)
 
-    peak = tl.full([SPLIT, BLOCK], LOWEST, tl.float32)
-    total = tl.zeros([SPLIT, BLOCK], tl.float32)
+    peak = tl.full([SPLIT * BLOCK], LOWEST, tl.float32)
+    total = tl.zeros([SPLIT * BLOCK], tl.float32)
     step_sums = zeros(total, K)
     values = ()
     if ROWS > 0:
         for i in tl.static_range(ROWS):
-            offset, _channel, there = _row(siblings, i * SPLIT + lane, row_count, pixels, W)
-            value = tl.load(z + offset, mask=valid & there, other=float("-inf")).to(tl.float32)
+            channel, there = _row(siblings, i * SPLIT + lane, row_count, W)
+            value = tl.load(_at(z, channel, pixels, BLOCK), mask=valid & there, other=float("-inf")).to(
+                tl.float32
+            )
             values = values + (value,)
             peak = tl.maximum(peak, tl.max(value, axis=0))
         peak = _highest(peak, SPLIT, BLOCK)
@@ -129,8 +133,10 @@ def columns_kernel(
     else:
         for i in range(0, tl.cdiv(row_count, SPLIT)):
             row = i * SPLIT + lane
-            offset, _channel, there = _row(siblings, row, row_count, pixels, W)
-            value = tl.load(z + offset, mask=valid & there, other=float("-inf")).to(tl.float32)
+            channel, there = _row(siblings, row, row_count, W)
+            value = tl.load(_at(z, channel, pixels, BLOCK), mask=valid & there, other=float("-inf")).to(
+                tl.float32
+            )
             higher = tl.maximum(peak, tl.max(value, axis=0))
             row_sum = tl.sum(tl.exp(value - higher), axis=0)
             by = tl.exp(peak - higher)
@@ -156,7 +162,7 @@ def columns_kernel(
     total = tl.where(valid & number, total, 1.0)
     log_total = peak + tl.log(total)
     exact = underflown(step_sums, starts, ends, K, valid & number)
-    any_exact = tl.max(tl.max(exact.to(tl.int32), axis=1), axis=0) > 0
+    any_exact = tl.max(exact.to(tl.int32), axis=0) > 0
     nll = surprises(total, step_sums, K)
     if K > 0:
         if any_exact:
@@ -191,18 +197,24 @@ def columns_kernel(
         if ROWS > 0:
             for i in tl.static_range(ROWS):
                 row = i * SPLIT + lane
-                offset, channel, there = _row(siblings, row, row_count, pixels, W)
+                channel, there = _row(siblings, row, row_count, W)
                 value = values[i] * base_at(base, row, starts, ends, K)
                 value -= tl.where(channel == y, own_slope, 0.0)
-                tl.store(g + offset, value.to(gradient.dtype.element_ty), mask=written & there)
+                tl.store(
+                    _at(g, channel, pixels, BLOCK), value.to(gradient.dtype.element_ty), mask=written & there
+                )
         else:
             for i in range(0, tl.cdiv(row_count, SPLIT)):
                 row = i * SPLIT + lane
-                offset, channel, there = _row(siblings, row, row_count, pixels, W)
-                value = tl.load(z + offset, mask=valid & there, other=float("-inf")).to(tl.float32)
+                channel, there = _row(siblings, row, row_count, W)
+                value = tl.load(_at(z, channel, pixels, BLOCK), mask=valid & there, other=float("-inf")).to(
+                    tl.float32
+                )
                 value = tl.exp(value - peak) * base_at(base, row, starts, ends, K)
                 value -= tl.where(channel == y, own_slope, 0.0)
-                tl.store(g + offset, value.to(gradient.dtype.element_ty), mask=written & there)
+                tl.store(
+                    _at(g, channel, pixels, BLOCK), value.to(gradient.dtype.element_ty), mask=written & there
+                )
         if K > 0:
             if any_exact:
                 _exact_gradient(
@@ -212,33 +224,40 @@ def columns_kernel(
 
 
 @triton.jit
-def _row(siblings, row, row_count, pixels, W: tl.constexpr):
-    """Offsets of the channels of a row, their numbers, and which there are; all (W, SPLIT, BLOCK)."""
+def _row(siblings, row, row_count, W: tl.constexpr):
+    """The channels of a row, and which there are; both (W, lanes)."""
     there = row < row_count
     count = tl.load(siblings + row * (W + 1), mask=there, other=0)
     first = tl.load(siblings + row * (W + 1) + 1, mask=there, other=0)
-    column = tl.arange(0, W)[:, None, None]
-    channel = first + column
-    return channel.to(tl.int64) * pixels, channel, column < count
+    column = tl.arange(0, W)[:, None]
+    return first[None, :] + column, column < count[None, :]
+
+
+@triton.jit
+def _at(pointer, channel, pixels, BLOCK: tl.constexpr):
+    """Where a channel of each pixel is; the compiler does not see by itself that pixels are neighbours there."""
+    return tl.max_contiguous(pointer[None, :] + channel.to(tl.int64) * pixels, [1, BLOCK])
 
 
 @triton.jit
 def _over_lanes(value, SPLIT: tl.constexpr, BLOCK: tl.constexpr):
     if SPLIT > 1:
-        value = tl.broadcast_to(tl.sum(value, axis=0)[None, :], [SPLIT, BLOCK])
+        value = tl.sum(tl.reshape(value, [SPLIT, BLOCK]), axis=0)
+        value = tl.reshape(tl.broadcast_to(value[None, :], [SPLIT, BLOCK]), [SPLIT * BLOCK])
     return value
 
 
 @triton.jit
 def _highest(value, SPLIT: tl.constexpr, BLOCK: tl.constexpr):
     if SPLIT > 1:
-        value = tl.broadcast_to(tl.max(value, axis=0)[None, :], [SPLIT, BLOCK])
+        value = tl.max(tl.reshape(value, [SPLIT, BLOCK]), axis=0)
+        value = tl.reshape(tl.broadcast_to(value[None, :], [SPLIT, BLOCK]), [SPLIT * BLOCK])
     return value
 
 
 @triton.jit
 def _sum(value):
-    return tl.sum(tl.sum(value, axis=1), axis=0)
+    return tl.sum(value, axis=0)
 
 
 @triton.jit
@@ -260,12 +279,14 @@ def _own_sums(
     peaks = ()
     sums = ()
     for _ in tl.static_range(K):
-        peaks = peaks + (tl.full([SPLIT, BLOCK], LOWEST, tl.float32),)
-        sums = sums + (tl.zeros([SPLIT, BLOCK], tl.float32),)
+        peaks = peaks + (tl.full([SPLIT * BLOCK], LOWEST, tl.float32),)
+        sums = sums + (tl.zeros([SPLIT * BLOCK], tl.float32),)
     for i in range(0, tl.cdiv(row_count, SPLIT)):
         row = i * SPLIT + lane
-        offset, _channel, there = _row(siblings, row, row_count, pixels, W)
-        value = tl.load(z + offset, mask=exact & there, other=float("-inf")).to(tl.float32)
+        channel, there = _row(siblings, row, row_count, W)
+        value = tl.load(_at(z, channel, pixels, BLOCK), mask=exact & there, other=float("-inf")).to(
+            tl.float32
+        )
         value = tl.max(value, axis=0)
         higher = ()
         for k in tl.static_range(K):
@@ -277,8 +298,10 @@ def _own_sums(
         highest = highest + (_highest(peaks[k], SPLIT, BLOCK),)
     for i in range(0, tl.cdiv(row_count, SPLIT)):
         row = i * SPLIT + lane
-        offset, _channel, there = _row(siblings, row, row_count, pixels, W)
-        value = tl.load(z + offset, mask=exact & there, other=float("-inf")).to(tl.float32)
+        channel, there = _row(siblings, row, row_count, W)
+        value = tl.load(_at(z, channel, pixels, BLOCK), mask=exact & there, other=float("-inf")).to(
+            tl.float32
+        )
         added = ()
         for k in tl.static_range(K):
             below = (row >= starts[k]) & (row < ends[k])
@@ -312,15 +335,13 @@ def _exact_gradient(
     BLOCK: tl.constexpr,
 ):
     """Write the gradient of the pixels `exact`."""
-    peaks, sums = _own_sums(
-        z, siblings, row_count, starts, ends, exact, lane, pixels, K, W, SPLIT, BLOCK
-    )
+    peaks, sums = _own_sums(z, siblings, row_count, starts, ends, exact, lane, pixels, K, W, SPLIT, BLOCK)
     for i in range(0, tl.cdiv(row_count, SPLIT)):
         row = i * SPLIT + lane
-        offset, channel, there = _row(siblings, row, row_count, pixels, W)
-        x = tl.load(z + offset, mask=exact & there, other=float("-inf")).to(tl.float32)
+        channel, there = _row(siblings, row, row_count, W)
+        x = tl.load(_at(z, channel, pixels, BLOCK), mask=exact & there, other=float("-inf")).to(tl.float32)
         value = tl.exp(x - peak) * base - tl.where(channel == y, slopes[K], 0.0)
         for k in tl.static_range(K):
             below = (row >= starts[k]) & (row < ends[k]) & (sums[k] > 0)
             value -= tl.where(below, slopes[k] * tl.exp(x - peaks[k]) / sums[k], 0.0)
-        tl.store(g + offset, value.to(g.dtype.element_ty), mask=exact & there)
+        tl.store(_at(g, channel, pixels, BLOCK), value.to(g.dtype.element_ty), mask=exact & there)

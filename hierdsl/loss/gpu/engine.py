@@ -25,7 +25,6 @@ _LEAST_LANES = 4  # of a row, so that they read 16 bytes side by side
 _MOST_LANES = 512
 
 
-
 def fused(
     logits: Tensor,
     target: Tensor,
@@ -75,11 +74,19 @@ def fused(
     with torch.cuda.device_of(logits):
         y = target.detach().contiguous()
         parts, own = coefficients(
-            y, tree.node, leaves, factors.contiguous(), weights.contiguous(), ignore_index, reduction == "mean"
+            y,
+            tree.node,
+            leaves,
+            factors.contiguous(),
+            weights.contiguous(),
+            ignore_index,
+            reduction == "mean",
         )
         call = _Call(tree, parts, own, ignore_index, focal_gamma, each, levels)
         z = logits.detach()
-        if z.movedim(1, -1).is_contiguous() and (leaves > 1 or z.ndim == 2):  # one pixel an image is a row, too
+        if z.movedim(1, -1).is_contiguous() and (
+            leaves > 1 or z.ndim == 2
+        ):  # one pixel an image is a row, too
             losses, sums = _rows(call, z, y, slope)
         elif z.is_contiguous():
             losses, sums = _columns(call, z, y, slope)
@@ -168,7 +175,6 @@ def _rows(call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | None) 
         call.own,
         leaves,
         pixels,
-        1,
         programs,
         call.parts.shape[0] - 1,
         call.ignore_index,
@@ -201,9 +207,7 @@ def _rows_plan(leaves: int) -> tuple[int, int, int, int, int]:
     return rows, lanes, each, triton.cdiv(in_lane, each), warps
 
 
-def _copied(
-    call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | None
-) -> tuple[Tensor, Tensor]:
+def _copied(call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | None) -> tuple[Tensor, Tensor]:
     """Any layout: by way of a copy with one image whose pixels lie side by side."""
     leaves = logits.shape[1]
     columns = logits.movedim(1, 0).reshape(1, leaves, -1).contiguous()

@@ -26,7 +26,7 @@ from hierdsl.loss.gpu.arithmetic import (
     zeros,
 )
 
-_RUNTIME = ["channels", "pixels", "stride", "programs", "nodes", "ignore_index", "gamma"]
+_RUNTIME = ["channels", "pixels", "programs", "nodes", "ignore_index", "gamma"]
 
 
 @triton.jit(do_not_specialize=_RUNTIME)
@@ -42,7 +42,6 @@ def rows_kernel(
     own,
     channels,
     pixels,
-    stride,
     programs,
     nodes,
     ignore_index,
@@ -72,8 +71,6 @@ def rows_kernel(
         own: See there.
         channels: C.
         pixels: M.
-        stride: From one pixel to the next in target and losses: 1, which the compiler is not to know, as it would lay
-            the lanes of these along the pixels.
         programs: Of the launch.
         nodes: V.
         ignore_index: Of the pixels that count nowhere.
@@ -89,11 +86,11 @@ def rows_kernel(
         LEVELS: Whether to make the level losses.
         FOCAL: Whether to modulate.
     """
-    nothing = tl.zeros([ROWS, LANES], tl.int32)
-    m = (tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS))[:, None] + nothing
-    lane = tl.arange(0, LANES)[None, :] + nothing  # one shape, and so one layout, for all that is known of a pixel
+    x = tl.arange(0, ROWS * LANES)  # lanes of all rows: a tensor of what they know has one axis
+    m = tl.program_id(0).to(tl.int64) * ROWS + x // LANES
+    lane = x % LANES
     inside = m < pixels
-    t = tl.load(target + m * stride, mask=inside, other=0).to(tl.int64)
+    t = tl.load(target + m, mask=inside, other=0).to(tl.int64)
     counts = inside & (t != ignore_index)
     valid = counts & (t >= 0) & (t < nodes)
     y = tl.where(valid, t, nodes).to(tl.int32)
@@ -103,14 +100,14 @@ def rows_kernel(
     leaf = valid & (y < channels)
     own_logit = tl.load(z + y, mask=leaf, other=0.0).to(tl.float32)
 
-    peak = tl.full([ROWS, LANES], LOWEST, tl.float32)
-    total = tl.zeros([ROWS, LANES], tl.float32)
+    peak = tl.full([ROWS * LANES], LOWEST, tl.float32)
+    total = tl.zeros([ROWS * LANES], tl.float32)
     step_sums = zeros(total, K)
     values = ()
     if PARTS > 0:
         for i in tl.static_range(PARTS):
             c, _at, there = _channels(i, place, lane, channels, PLACED, LANES, EACH_LANE)
-            value = tl.load(z + c, mask=valid & there, other=float("-inf")).to(tl.float32)
+            value = tl.load(z[None, :] + c, mask=valid & there, other=float("-inf")).to(tl.float32)
             values = values + (value,)
             peak = tl.maximum(peak, tl.max(value, axis=0))
         peak = _highest(peak, ROWS, LANES)
@@ -125,7 +122,7 @@ def rows_kernel(
     else:
         for i in range(0, tl.cdiv(channels, LANES * EACH_LANE)):
             c, at, there = _channels(i, place, lane, channels, PLACED, LANES, EACH_LANE)
-            value = tl.load(z + c, mask=valid & there, other=float("-inf")).to(tl.float32)
+            value = tl.load(z[None, :] + c, mask=valid & there, other=float("-inf")).to(tl.float32)
             higher = tl.maximum(peak, tl.max(value, axis=0))
             e = tl.exp(value - higher)
             by = tl.exp(peak - higher)
@@ -146,7 +143,7 @@ def rows_kernel(
     total = tl.where(valid & number, total, 1.0)
     log_total = peak + tl.log(total)
     exact = underflown(step_sums, starts, ends, K, valid & number)
-    any_exact = tl.max(tl.max(exact.to(tl.int32), axis=1), axis=0) > 0
+    any_exact = tl.max(exact.to(tl.int32), axis=0) > 0
     nll = surprises(total, step_sums, K)
     if K > 0:
         if any_exact:
@@ -159,7 +156,7 @@ def rows_kernel(
     loss = tl.where(broken, float("nan"), loss)
     once = inside & (lane == 0)
     if EACH:
-        tl.store(losses + m * stride, loss, mask=once)
+        tl.store(losses + m, loss, mask=once)
     else:
         tl.store(sums + tl.program_id(0), _sum(tl.where(once, loss, 0.0)))
     if LEVELS:
@@ -181,14 +178,14 @@ def rows_kernel(
             for i in tl.static_range(PARTS):
                 c, at, there = _channels(i, place, lane, channels, PLACED, LANES, EACH_LANE)
                 slope = values[i] * base_at(base, at, starts, ends, K) - tl.where(c == y, own_slope, 0.0)
-                tl.store(g + c, slope.to(gradient.dtype.element_ty), mask=written & there)
+                tl.store(g[None, :] + c, slope.to(gradient.dtype.element_ty), mask=written & there)
         else:
             for i in range(0, tl.cdiv(channels, LANES * EACH_LANE)):
                 c, at, there = _channels(i, place, lane, channels, PLACED, LANES, EACH_LANE)
-                value = tl.load(z + c, mask=valid & there, other=float("-inf")).to(tl.float32)
+                value = tl.load(z[None, :] + c, mask=valid & there, other=float("-inf")).to(tl.float32)
                 slope = tl.exp(value - peak) * base_at(base, at, starts, ends, K)
                 slope -= tl.where(c == y, own_slope, 0.0)
-                tl.store(g + c, slope.to(gradient.dtype.element_ty), mask=written & there)
+                tl.store(g[None, :] + c, slope.to(gradient.dtype.element_ty), mask=written & there)
         if K > 0:
             if any_exact:
                 _exact_gradient(
@@ -198,11 +195,9 @@ def rows_kernel(
 
 
 @triton.jit
-def _channels(
-    i, place, lane, channels, PLACED: tl.constexpr, LANES: tl.constexpr, EACH_LANE: tl.constexpr
-):
-    """Numbers and places of the i-th part of the channels, and which there are; all (EACH_LANE, ROWS, LANES)."""
-    c = i * (LANES * EACH_LANE) + tl.arange(0, EACH_LANE)[:, None, None] * LANES + lane
+def _channels(i, place, lane, channels, PLACED: tl.constexpr, LANES: tl.constexpr, EACH_LANE: tl.constexpr):
+    """Numbers and places of the i-th part of the channels, and which there are; all (EACH_LANE, lanes)."""
+    c = i * (LANES * EACH_LANE) + tl.arange(0, EACH_LANE)[:, None] * LANES + lane[None, :]
     there = c < channels
     at = c
     if PLACED:
@@ -222,7 +217,8 @@ def _add_inside(sums, place, starts, ends, values, K: tl.constexpr):
 
 @triton.jit
 def _over_lanes(value, ROWS: tl.constexpr, LANES: tl.constexpr):
-    return tl.broadcast_to(tl.sum(value, axis=1)[:, None], [ROWS, LANES])
+    value = tl.sum(tl.reshape(value, [ROWS, LANES]), axis=1)
+    return tl.reshape(tl.broadcast_to(value[:, None], [ROWS, LANES]), [ROWS * LANES])
 
 
 @triton.jit
@@ -235,12 +231,13 @@ def _all_over_lanes(values, K: tl.constexpr, ROWS: tl.constexpr, LANES: tl.const
 
 @triton.jit
 def _highest(value, ROWS: tl.constexpr, LANES: tl.constexpr):
-    return tl.broadcast_to(tl.max(value, axis=1)[:, None], [ROWS, LANES])
+    value = tl.max(tl.reshape(value, [ROWS, LANES]), axis=1)
+    return tl.reshape(tl.broadcast_to(value[:, None], [ROWS, LANES]), [ROWS * LANES])
 
 
 @triton.jit
 def _sum(value):
-    return tl.sum(tl.sum(value, axis=1), axis=0)
+    return tl.sum(value, axis=0)
 
 
 @triton.jit
@@ -262,11 +259,11 @@ def _own_sums(
     peaks = ()
     sums = ()
     for _ in tl.static_range(K):
-        peaks = peaks + (tl.full([ROWS, LANES], LOWEST, tl.float32),)
-        sums = sums + (tl.zeros([ROWS, LANES], tl.float32),)
+        peaks = peaks + (tl.full([ROWS * LANES], LOWEST, tl.float32),)
+        sums = sums + (tl.zeros([ROWS * LANES], tl.float32),)
     for i in range(0, tl.cdiv(channels, LANES * EACH_LANE)):
         c, at, there = _channels(i, place, lane, channels, PLACED, LANES, EACH_LANE)
-        value = tl.load(z + c, mask=exact & there, other=float("-inf")).to(tl.float32)
+        value = tl.load(z[None, :] + c, mask=exact & there, other=float("-inf")).to(tl.float32)
         higher = ()
         for k in tl.static_range(K):
             below = (at >= starts[k]) & (at < ends[k])
@@ -277,7 +274,7 @@ def _own_sums(
         highest = highest + (_highest(peaks[k], ROWS, LANES),)
     for i in range(0, tl.cdiv(channels, LANES * EACH_LANE)):
         c, at, there = _channels(i, place, lane, channels, PLACED, LANES, EACH_LANE)
-        value = tl.load(z + c, mask=exact & there, other=float("-inf")).to(tl.float32)
+        value = tl.load(z[None, :] + c, mask=exact & there, other=float("-inf")).to(tl.float32)
         added = ()
         for k in tl.static_range(K):
             below = (at >= starts[k]) & (at < ends[k])
@@ -308,14 +305,12 @@ def _exact_gradient(
     EACH_LANE: tl.constexpr,
 ):
     """Write the gradient of the pixels `exact`."""
-    peaks, sums = _own_sums(
-        z, place, lane, channels, starts, ends, exact, K, PLACED, ROWS, LANES, EACH_LANE
-    )
+    peaks, sums = _own_sums(z, place, lane, channels, starts, ends, exact, K, PLACED, ROWS, LANES, EACH_LANE)
     for i in range(0, tl.cdiv(channels, LANES * EACH_LANE)):
         c, at, there = _channels(i, place, lane, channels, PLACED, LANES, EACH_LANE)
-        x = tl.load(z + c, mask=exact & there, other=float("-inf")).to(tl.float32)
+        x = tl.load(z[None, :] + c, mask=exact & there, other=float("-inf")).to(tl.float32)
         value = tl.exp(x - peak) * base - tl.where(c == y, slopes[K], 0.0)
         for k in tl.static_range(K):
             below = (at >= starts[k]) & (at < ends[k]) & (sums[k] > 0)
             value -= tl.where(below, slopes[k] * tl.exp(x - peaks[k]) / sums[k], 0.0)
-        tl.store(g + c, value.to(g.dtype.element_ty), mask=exact & there)
+        tl.store(g[None, :] + c, value.to(g.dtype.element_ty), mask=exact & there)

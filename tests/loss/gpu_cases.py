@@ -7,8 +7,8 @@ import torch
 import hierdsl
 from hierdsl.loss.cpu import engine as cpu
 from hierdsl.loss.gpu import engine as gpu
-from hierdsl.loss.gpu import scale
 from hierdsl.loss.gpu.layout import layout_of
+from hierdsl.loss.gpu.scale import scale_
 from hierdsl.loss.tables import tables_on
 
 IGNORE = -100
@@ -160,8 +160,7 @@ def test_logits_that_are_no_number(bad, shape):
     logits, target = pixels(FACES, shape)
     target.view(-1)[5] = 3
     clean = both(logits, target, FACES)[0]
-    logits.movedim(1, -1).reshape(-1, 11)[0]  # an ignored pixel, see `pixels`
-    first = (0,) * len(shape)
+    first = (0,) * len(shape)  # an ignored pixel, see `pixels`
     assert target[first] == IGNORE
     logits[(0, 4, *first[1:])] = bad
     ignored = both(logits, target, FACES)[0]
@@ -291,13 +290,13 @@ def test_many_nodes_are_counted():
 @pytest.mark.parametrize("by", [1.0, 0.5, 0.0])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_scaling(by, dtype):
-    for gradient in (
+    for made in (
         torch.randn(3, 5, 7),
         torch.randn(2, 3, 4, 5).contiguous(memory_format=torch.channels_last),
         torch.randn(4, 6)[:, ::2],
     ):
-        gradient = gradient.to(device=DEVICE, dtype=dtype)
+        gradient = made.to(device=DEVICE, dtype=dtype)
         expected = gradient * by
-        found = scale.scale_(gradient, torch.tensor(by, device=DEVICE))
+        found = scale_(gradient, torch.tensor(by, device=DEVICE))
         assert found is gradient
         torch.testing.assert_close(found, expected)

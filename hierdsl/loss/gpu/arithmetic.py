@@ -1,8 +1,8 @@
 """What the kernels share: the path of a target, its terms, and where a row of leaves lies on it.
 
-A step is one inner node of the path, K of them; what is known of each step is a tuple of K tensors with one value a
-pixel, and of what the target itself has too, of K + 1. All in float32. Steps that a path does not have are runs from 0
-to 0 at a factor of 0.
+A step is one inner node of the path, K of them; what is known of each step is a tuple of K tensors with a value for
+each pixel, and of what the target itself has too, of K + 1. All in float32. Steps that a path does not have are runs
+from 0 to 0 at a factor of 0.
 """
 
 import triton
@@ -115,7 +115,7 @@ def terms(nll, parts, gamma, FOCAL: tl.constexpr, COUNT: tl.constexpr):
 
 @triton.jit
 def bases(slopes, total, sums, K: tl.constexpr):
-    """What e**(z - peak) is multiplied by in the gradient: outside of all steps, within the first alone, and so on."""
+    """What e**(z - peak) is multiplied by in the gradient: outside of all steps, within the first, and so on."""
     base = tl.zeros_like(total)
     for k in tl.static_range(K + 1):
         base += slopes[k]
@@ -129,7 +129,7 @@ def bases(slopes, total, sums, K: tl.constexpr):
 
 @triton.jit
 def base_at(made, place, starts, ends, K: tl.constexpr):
-    """The one of these that holds at a place: that of the last step around it, as each step lies in the one before."""
+    """The one of these that holds at a place: of the last step around it, as each lies in the one before."""
     base = made[0]
     for k in tl.static_range(K):
         base = tl.where((place >= starts[k]) & (place < ends[k]), made[k + 1], base)

@@ -69,7 +69,8 @@ def columns_kernel(
         gradient: The same, to write, if GRADIENT.
         target: (N, P), any integer type.
         losses: (N, P) float32, to write, if EACH.
-        sums: The loss, if not EACH, and the level losses, if LEVELS, of each program, (1 + D, programs) float32, to write.
+        sums: The loss, if not EACH, and the level losses, if LEVELS, of each program, (1 + D, programs) float32, to
+            write.
         siblings: `Layout.siblings`.
         rows: `Layout.rows`.
         parts: See `coefficients`.
@@ -131,7 +132,7 @@ def columns_kernel(
             step_sums = add_inside(step_sums, i * SPLIT + lane, starts, ends, row_sum, K)
         values = exponentials
     else:
-        for i in range(0, tl.cdiv(row_count, SPLIT)):
+        for i in range(tl.cdiv(row_count, SPLIT)):
             row = i * SPLIT + lane
             channel, there = _row(siblings, row, row_count, W)
             value = tl.load(_at(z, channel, pixels, BLOCK), mask=valid & there, other=float("-inf")).to(
@@ -204,7 +205,7 @@ def columns_kernel(
                     _at(g, channel, pixels, BLOCK), value.to(gradient.dtype.element_ty), mask=written & there
                 )
         else:
-            for i in range(0, tl.cdiv(row_count, SPLIT)):
+            for i in range(tl.cdiv(row_count, SPLIT)):
                 row = i * SPLIT + lane
                 channel, there = _row(siblings, row, row_count, W)
                 value = tl.load(_at(z, channel, pixels, BLOCK), mask=valid & there, other=float("-inf")).to(
@@ -281,7 +282,7 @@ def _own_sums(
     for _ in tl.static_range(K):
         peaks = peaks + (tl.full([SPLIT * BLOCK], LOWEST, tl.float32),)
         sums = sums + (tl.zeros([SPLIT * BLOCK], tl.float32),)
-    for i in range(0, tl.cdiv(row_count, SPLIT)):
+    for i in range(tl.cdiv(row_count, SPLIT)):
         row = i * SPLIT + lane
         channel, there = _row(siblings, row, row_count, W)
         value = tl.load(_at(z, channel, pixels, BLOCK), mask=exact & there, other=float("-inf")).to(
@@ -296,7 +297,7 @@ def _own_sums(
     highest = ()
     for k in tl.static_range(K):
         highest = highest + (_highest(peaks[k], SPLIT, BLOCK),)
-    for i in range(0, tl.cdiv(row_count, SPLIT)):
+    for i in range(tl.cdiv(row_count, SPLIT)):
         row = i * SPLIT + lane
         channel, there = _row(siblings, row, row_count, W)
         value = tl.load(_at(z, channel, pixels, BLOCK), mask=exact & there, other=float("-inf")).to(
@@ -336,7 +337,7 @@ def _exact_gradient(
 ):
     """Write the gradient of the pixels `exact`."""
     peaks, sums = _own_sums(z, siblings, row_count, starts, ends, exact, lane, pixels, K, W, SPLIT, BLOCK)
-    for i in range(0, tl.cdiv(row_count, SPLIT)):
+    for i in range(tl.cdiv(row_count, SPLIT)):
         row = i * SPLIT + lane
         channel, there = _row(siblings, row, row_count, W)
         x = tl.load(_at(z, channel, pixels, BLOCK), mask=exact & there, other=float("-inf")).to(tl.float32)

@@ -7,7 +7,7 @@ What no device has measured: everything here was tested with Triton's interprete
 a GPU. The block sizes of `_columns_plan` and `_rows_plan` are estimates from the compiler's counts of registers.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import triton
@@ -15,9 +15,9 @@ from torch import Tensor
 
 from hierdsl.loss.gpu.coefficients import coefficients
 from hierdsl.loss.gpu.columns import columns_kernel
-from hierdsl.loss.gpu.layout import Layout
 from hierdsl.loss.gpu.rows import rows_kernel
 
+_REGISTERS = 128  # of a lane at most: sixteen warps of a multiprocessor can then have loads on the way
 _MOST_ROWS = 8  # rows that a lane keeps in registers; the time to compile grows with their cube
 _WIDEST = 16  # lanes that share a pixel
 _IN_LANE = 16  # channels of a row that a lane keeps in registers
@@ -63,8 +63,8 @@ def fused(
     del siblings
     if label_smoothing > 0:
         raise ValueError("the fused loss on a GPU has no label smoothing")
-    tree = Layout(*shape)
-    images, leaves = logits.shape[:2]
+    tree = Tables(*shape)
+    leaves = logits.shape[1]
     depth = len(factors)
     each = reduction == "none"
     slope = torch.empty_like(logits) if gradient else None
@@ -97,10 +97,20 @@ def fused(
     return loss, level_losses, slope
 
 
+class Tables(NamedTuple):
+    """`hierdsl.loss.gpu.layout.Layout` on the device."""
+
+    siblings: Tensor
+    rows: Tensor
+    places: Tensor
+    place: Tensor
+    node: Tensor
+
+
 class _Call(NamedTuple):
     """What a kernel is given beside logits, target and gradient."""
 
-    tree: Any
+    tree: Tables
     parts: Tensor
     own: Tensor
     ignore_index: int
@@ -153,6 +163,7 @@ def _columns(call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | Non
         LEVELS=call.levels,
         FOCAL=call.gamma > 0,
         num_warps=warps,
+        maxnreg=_REGISTERS,
     )
     return losses, sums
 
@@ -190,6 +201,7 @@ def _rows(call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | None) 
         LEVELS=call.levels,
         FOCAL=call.gamma > 0,
         num_warps=warps,
+        maxnreg=_REGISTERS,
     )
     return losses, sums
 

@@ -1,9 +1,9 @@
 """A tree as the kernels walk it: tables of int32 in which every node is a run.
 
-The leaves are cut into rows: neighbouring channels with the same parent, at most W of them. In depth-first order the
-rows below a node follow each other, so that a whole row is inside or outside of a node: two comparisons a row and step
-of the path, instead of two a channel. Where channels lie side by side in memory rows are no help; there each channel
-has a place in that order, and a node is a run of places.
+The leaves are cut into rows: neighbouring channels with the same parent, at most W of them. In depth-first order
+the rows below a node follow each other, so that a whole row is inside or outside of a node: two comparisons a row and
+step of the path, instead of two a channel. Where channels lie side by side in memory rows are no help; there each
+channel has a place in that order, and a node is a run of places.
 
 NumPy only: no Triton is loaded to build the tables.
 """
@@ -29,7 +29,8 @@ class Layout(NamedTuple):
     Attributes:
         siblings: How many channels each row has and, after that, which: neighbours in the logits too, (R, 1 + W); -1
             after the last.
-        rows: The first row below each inner node on the way to each target, and the one after the last, (V + 1, K, 2).
+        rows: The first row below each inner node on the way to each target, and the one after the last,
+            (V + 1, K, 2).
         places: The same for places in depth-first order, (V + 1, K, 2).
         place: Place of each channel, (C,); without entries where it is the channel's own number.
         node: Node of the cut at level l that node v is or lies under, (V, D); -1 where v lies above the cut.
@@ -49,8 +50,8 @@ def layout_of(compiled: CompiledHierarchy) -> Layout:
     up, path = shape.up.astype(np.int64), shape.path.astype(np.int64)
     leaves = compiled.num_leaves
     order = _depth_first(up, path, leaves)
-    cut = min((_rows(up, order, width) for width in _WIDTHS), key=lambda cut: _cost(*cut, path.shape[1]))
-    starts, width = cut
+    cuts = [(_rows(up, order, width), width) for width in _WIDTHS]
+    starts, width = min(cuts, key=lambda cut: _cost(len(cut[0]), cut[1], path.shape[1]))
     counts = np.diff(starts, append=leaves)
     channels = order[starts][:, None] + np.arange(width)
     place, row = np.empty(leaves, np.int64), np.empty(leaves, np.int64)
@@ -67,23 +68,23 @@ def layout_of(compiled: CompiledHierarchy) -> Layout:
 
 
 def _depth_first(up: NDArray[Any], path: NDArray[Any], leaves: int) -> NDArray[Any]:
-    """The channels in an order where those below any node are neighbours; as they are, where that is such an order."""
+    """The channels in an order where those below any node are neighbours; as they are, where they are so."""
     first, _ = _ends(up, np.arange(leaves), leaves)
     keys = np.append(first, leaves)[path[:leaves]]
     keys = np.where(keys < leaves, keys, np.arange(leaves)[:, None])
     return np.lexsort([np.arange(leaves), *keys.T[::-1]])
 
 
-def _rows(up: NDArray[Any], order: NDArray[Any], width: int) -> tuple[NDArray[Any], int]:
+def _rows(up: NDArray[Any], order: NDArray[Any], width: int) -> NDArray[Any]:
     """Where in the order the rows of at most `width` channels start."""
     changes = np.flatnonzero((np.diff(up[order]) != 0) | (np.diff(order) != 1)) + 1
     edges = np.concatenate([[0], changes, [len(order)]])
-    return np.concatenate([np.arange(a, b, width) for a, b in itertools.pairwise(edges)]), width
+    return np.concatenate([np.arange(a, b, width) for a, b in itertools.pairwise(edges)])
 
 
-def _cost(starts: NDArray[Any], width: int, steps: int) -> int:
-    """Estimated operations of all rows for one pixel: a column 12, a row 6, a comparison with a node and its use 6."""
-    return len(starts) * (12 * width + 6 + 6 * steps)
+def _cost(rows: int, width: int, steps: int) -> int:
+    """Estimated operations of all rows for one pixel: a channel 12, a row 6, the question of a step 6."""
+    return rows * (12 * width + 6 + 6 * steps)
 
 
 def _runs(up: NDArray[Any], path: NDArray[Any], at: NDArray[Any], leaves: int) -> NDArray[Any]:

@@ -1,8 +1,8 @@
 """The loss over pixels whose channels lie side by side in memory: logits (M, C), one row a pixel.
 
 Neighbouring lanes have neighbouring channels of a row. Each channel has a place in depth-first order, in which every
-node is a run of places (`hierdsl.loss.gpu.layout`): what belongs to a step of the path is asked of every channel, twice.
-See `hierdsl.loss.gpu.columns` for what is computed.
+node is a run of places (`hierdsl.loss.gpu.layout`): what belongs to a step of the path is asked of every channel, and
+twice. See `hierdsl.loss.gpu.columns` for what is computed.
 
 Rows that fit in registers are read once, several by a program where they are short. A longer one is walked through
 twice, and is in the second cache the second time if few enough programs are at work.
@@ -64,7 +64,8 @@ def rows_kernel(
         gradient: The same, to write, if GRADIENT.
         target: (M,), any integer type.
         losses: (M,) float32, to write, if EACH.
-        sums: The loss, if not EACH, and the level losses, if LEVELS, of each program, (1 + D, programs) float32, to write.
+        sums: The loss, if not EACH, and the level losses, if LEVELS, of each program, (1 + D, programs) float32, to
+            write.
         place: `Layout.place`, if PLACED.
         places: `Layout.places`.
         parts: See `coefficients`.
@@ -120,7 +121,7 @@ def rows_kernel(
             step_sums = _add_inside(step_sums, at, starts, ends, e, K)
         values = exponentials
     else:
-        for i in range(0, tl.cdiv(channels, LANES * EACH_LANE)):
+        for i in range(tl.cdiv(channels, LANES * EACH_LANE)):
             c, at, there = _channels(i, place, lane, channels, PLACED, LANES, EACH_LANE)
             value = tl.load(z[None, :] + c, mask=valid & there, other=float("-inf")).to(tl.float32)
             higher = tl.maximum(peak, tl.max(value, axis=0))
@@ -180,7 +181,7 @@ def rows_kernel(
                 slope = values[i] * base_at(base, at, starts, ends, K) - tl.where(c == y, own_slope, 0.0)
                 tl.store(g[None, :] + c, slope.to(gradient.dtype.element_ty), mask=written & there)
         else:
-            for i in range(0, tl.cdiv(channels, LANES * EACH_LANE)):
+            for i in range(tl.cdiv(channels, LANES * EACH_LANE)):
                 c, at, there = _channels(i, place, lane, channels, PLACED, LANES, EACH_LANE)
                 value = tl.load(z[None, :] + c, mask=valid & there, other=float("-inf")).to(tl.float32)
                 slope = tl.exp(value - peak) * base_at(base, at, starts, ends, K)
@@ -261,7 +262,7 @@ def _own_sums(
     for _ in tl.static_range(K):
         peaks = peaks + (tl.full([ROWS * LANES], LOWEST, tl.float32),)
         sums = sums + (tl.zeros([ROWS * LANES], tl.float32),)
-    for i in range(0, tl.cdiv(channels, LANES * EACH_LANE)):
+    for i in range(tl.cdiv(channels, LANES * EACH_LANE)):
         c, at, there = _channels(i, place, lane, channels, PLACED, LANES, EACH_LANE)
         value = tl.load(z[None, :] + c, mask=exact & there, other=float("-inf")).to(tl.float32)
         higher = ()
@@ -272,7 +273,7 @@ def _own_sums(
     highest = ()
     for k in tl.static_range(K):
         highest = highest + (_highest(peaks[k], ROWS, LANES),)
-    for i in range(0, tl.cdiv(channels, LANES * EACH_LANE)):
+    for i in range(tl.cdiv(channels, LANES * EACH_LANE)):
         c, at, there = _channels(i, place, lane, channels, PLACED, LANES, EACH_LANE)
         value = tl.load(z[None, :] + c, mask=exact & there, other=float("-inf")).to(tl.float32)
         added = ()
@@ -306,7 +307,7 @@ def _exact_gradient(
 ):
     """Write the gradient of the pixels `exact`."""
     peaks, sums = _own_sums(z, place, lane, channels, starts, ends, exact, K, PLACED, ROWS, LANES, EACH_LANE)
-    for i in range(0, tl.cdiv(channels, LANES * EACH_LANE)):
+    for i in range(tl.cdiv(channels, LANES * EACH_LANE)):
         c, at, there = _channels(i, place, lane, channels, PLACED, LANES, EACH_LANE)
         x = tl.load(z[None, :] + c, mask=exact & there, other=float("-inf")).to(tl.float32)
         value = tl.exp(x - peak) * base - tl.where(c == y, slopes[K], 0.0)

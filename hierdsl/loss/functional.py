@@ -140,7 +140,7 @@ def hierarchical_cross_entropy(
     levels = as_level_weights(level_weights, tables) if weighting is None else None
     factors = None if weighting is None else as_factors(weighting, tables)
     leaf_weights = as_leaf_weights(weight, tables)
-    against = _against_fused(logits, level_weights, weighting, weight)
+    against = _against_fused(logits, label_smoothing, level_weights, weighting, weight)
     if engine == "fused" and against:
         raise RuntimeError(f"the fused loss cannot be used: {against}")
     if engine == "reference" or against:
@@ -224,7 +224,7 @@ def _plainly(
         return loss, reference.level_losses(logits, target, tables, None, leaf_weights, plain)
 
 
-def _against_fused(logits: Tensor, *given: object) -> str | None:
+def _against_fused(logits: Tensor, smoothing: float, *given: object) -> str | None:
     """Why the fused loss cannot be used, or None."""
     device = logits.device.type
     if device not in _NEEDS:
@@ -233,6 +233,8 @@ def _against_fused(logits: Tensor, *given: object) -> str | None:
         return f"the package {_NEEDS[device]} is not installed"
     if device == "cuda" and logits.dtype == torch.float64:
         return "on a GPU there is none for float64"
+    if device == "cuda" and smoothing > 0:
+        return "on a GPU there is none with label smoothing"
     if any(isinstance(constant, Tensor) and constant.requires_grad for constant in given):
         return "it has no gradient for weights"
     return None

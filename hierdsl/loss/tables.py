@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from hierdsl.compiler import CompiledHierarchy
+from hierdsl.loss.gpu.layout import layout_of
 from hierdsl.loss.shape import shape_of
 from hierdsl.weighting import Weighting
 
@@ -38,7 +39,7 @@ class LossTables:
         uniform: Whether all leaf weights are 1, so that weighting can be left out.
         factors: The level weights on the nodes of the cuts, (D, V) float64.
         node_weights: Mean weight of the leaves below each node, (V,) float64.
-        shape: The fields of `Shape`, in their order.
+        shape: The fields of `Shape`, in their order; on a CUDA device those of `hierdsl.loss.gpu.layout.Layout`.
     """
 
     num_leaves: int
@@ -132,5 +133,5 @@ def _tables(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
         uniform=bool((compiled.leaf_weights == 1).all()),
         factors=put(in_cut * compiled.level_weights[:, None]),
         node_weights=put(weights),
-        shape=[put(array) for array in shape],
+        shape=[put(array) for array in (layout_of(compiled) if device.type == "cuda" else shape)],
     )

@@ -1,0 +1,242 @@
+"""The loss on a CUDA device: which kernel goes over which layout, and over how much of it.
+
+One pass over the logits gives loss and gradient: they are read from memory once, the gradient is written once, and
+nothing waits for the device. The sums of the programs are added in a fixed order, so that a result can be repeated.
+
+What no device has measured: everything here was tested with Triton's interpreter and compiled for sm_90, never run on
+a GPU. The block sizes of `_columns_plan` and `_rows_plan` are estimates from the compiler's counts of registers.
+"""
+
+from typing import NamedTuple
+
+import torch
+import triton
+from torch import Tensor
+
+from hierdsl.loss.gpu.coefficients import coefficients
+from hierdsl.loss.gpu.columns import columns_kernel
+from hierdsl.loss.gpu.rows import rows_kernel
+from hierdsl.loss.options import gradient_type
+
+_REGISTERS = 128  # of a lane at most: sixteen warps of a multiprocessor can then have loads on the way
+_MOST_ROWS = 8  # rows that a lane keeps in registers; the time to compile grows with their cube
+_WIDEST = 16  # lanes that share a pixel
+_IN_LANE = 16  # channels of a row that a lane keeps in registers
+_LEAST_LANES = 4  # of a row, so that they read 16 bytes side by side
+_MOST_LANES = 512
+
+
+def fused(
+    logits: Tensor,
+    target: Tensor,
+    shape: list[Tensor],
+    factors: Tensor,
+    weights: Tensor,
+    ignore_index: int,
+    reduction: str,
+    label_smoothing: float,
+    siblings: bool,
+    focal_gamma: float,
+    gradient: bool,
+    levels: bool,
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """The loss, the level losses (D,) and the gradient, in one pass.
+
+    A target that is neither a node nor ignored makes the loss no number, and the gradient of its pixel.
+
+    Args:
+        logits: (N, C, *S), float32, bfloat16 or float16, of any layout.
+        target: Node indices, (N, *S), an integer type.
+        shape: The fields of `hierdsl.loss.gpu.layout.Layout`.
+        factors: Of -log p of each node in each cut, (D, V) float64.
+        weights: Of each node, (V,) float64.
+        ignore_index: Target of pixels that count nowhere.
+        reduction: mean, sum or none.
+        label_smoothing: Share of the target that is spread: 0.
+        siblings: Without meaning here.
+        focal_gamma: Exponent of the focal modulation.
+        gradient: Whether to make one, of the loss or, for none, of the summed losses.
+        levels: Whether to make the level losses; zeros else.
+
+    Raises:
+        ValueError: There is label smoothing.
+    """
+    del siblings
+    if label_smoothing > 0:
+        raise ValueError("the fused loss on a GPU has no label smoothing")
+    tree = Tables(*shape)
+    leaves = logits.shape[1]
+    depth = len(factors)
+    each = reduction == "none"
+    slope = torch.empty_like(logits, dtype=gradient_type(logits)) if gradient else None
+    if logits.numel() == 0:
+        nothing = torch.zeros(target.shape if each else (), dtype=torch.float32, device=logits.device)
+        return nothing, nothing.new_zeros(depth), slope
+    with torch.cuda.device_of(logits):
+        y = target.detach().contiguous()
+        parts, own = coefficients(
+            y,
+            tree.node,
+            leaves,
+            factors.contiguous(),
+            weights.contiguous(),
+            ignore_index,
+            reduction == "mean",
+        )
+        call = _Call(tree, parts, own, ignore_index, focal_gamma, each, levels)
+        z = logits.detach()
+        if z.movedim(1, -1).is_contiguous() and (
+            leaves > 1 or z.ndim == 2
+        ):  # one pixel an image is a row, too
+            losses, sums = _rows(call, z, y, slope)
+        elif z.is_contiguous():
+            losses, sums = _columns(call, z, y, slope)
+        else:
+            losses, sums = _copied(call, z, y, slope)
+    loss = losses if each else sums[0].sum()
+    level_losses = sums[1:].sum(1) if levels else sums.new_zeros(depth)
+    return loss, level_losses, slope
+
+
+class Tables(NamedTuple):
+    """`hierdsl.loss.gpu.layout.Layout` on the device."""
+
+    siblings: Tensor
+    rows: Tensor
+    places: Tensor
+    place: Tensor
+    node: Tensor
+
+
+class _Call(NamedTuple):
+    """What a kernel is given beside logits, target and gradient."""
+
+    tree: Tables
+    parts: Tensor
+    own: Tensor
+    ignore_index: int
+    gamma: float
+    each: bool
+    levels: bool
+
+    def outputs(self, target: Tensor, programs: int) -> tuple[Tensor, Tensor]:
+        """Where the losses of the pixels and the sums of the programs are written."""
+        depth = self.parts.shape[1]
+        losses = torch.empty(target.shape if self.each else 0, dtype=torch.float32, device=target.device)
+        sums = torch.empty(1 + depth * self.levels, programs, dtype=torch.float32, device=target.device)
+        return losses, sums
+
+
+def _columns(call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Channels as runs of pixels: logits (N, C, *S), contiguous."""
+    images, leaves = logits.shape[:2]
+    pixels = target.numel() // images
+    row_count, width = call.tree.siblings.shape[0], call.tree.siblings.shape[1] - 1
+    rows, split, block, warps = _columns_plan(row_count)
+    blocks = triton.cdiv(pixels, block)
+    programs = images * blocks
+    losses, sums = call.outputs(target, programs)
+    columns_kernel[(programs,)](
+        logits,
+        logits if gradient is None else gradient,
+        target,
+        losses if call.each else sums,
+        sums,
+        call.tree.siblings,
+        call.tree.rows,
+        call.parts,
+        call.own,
+        leaves,
+        pixels,
+        blocks,
+        programs,
+        row_count,
+        call.parts.shape[0] - 1,
+        call.ignore_index,
+        call.gamma,
+        K=call.parts.shape[1] - 1,
+        W=width,
+        ROWS=rows,
+        SPLIT=split,
+        BLOCK=block,
+        GRADIENT=gradient is not None,
+        EACH=call.each,
+        LEVELS=call.levels,
+        FOCAL=call.gamma > 0,
+        num_warps=warps,
+        maxnreg=_REGISTERS,
+    )
+    return losses, sums
+
+
+def _rows(call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | None) -> tuple[Tensor, Tensor]:
+    """A row a pixel: the channels lie side by side, and so do those of the gradient, which is laid out alike."""
+    leaves, pixels = logits.shape[1], target.numel()
+    rows, lanes, each_lane, parts, warps = _rows_plan(leaves)
+    programs = triton.cdiv(pixels, rows)
+    losses, sums = call.outputs(target, programs)
+    rows_kernel[(programs,)](
+        logits,
+        logits if gradient is None else gradient,
+        target,
+        losses if call.each else sums,
+        sums,
+        call.tree.place,
+        call.tree.places,
+        call.parts,
+        call.own,
+        leaves,
+        pixels,
+        programs,
+        call.parts.shape[0] - 1,
+        call.ignore_index,
+        call.gamma,
+        K=call.parts.shape[1] - 1,
+        PLACED=call.tree.place.numel() > 0,
+        ROWS=rows,
+        LANES=lanes,
+        EACH_LANE=each_lane,
+        PARTS=parts,
+        GRADIENT=gradient is not None,
+        EACH=call.each,
+        LEVELS=call.levels,
+        FOCAL=call.gamma > 0,
+        num_warps=warps,
+        maxnreg=_REGISTERS,
+    )
+    return losses, sums
+
+
+def _rows_plan(leaves: int) -> tuple[int, int, int, int, int]:
+    """Pixels of a program, lanes of a row, channels of a lane in a part, parts (0: too many), and warps."""
+    lanes = max(_LEAST_LANES, triton.next_power_of_2(triton.cdiv(leaves, _IN_LANE)))
+    lanes = min(lanes, triton.next_power_of_2(leaves), _MOST_LANES)
+    in_lane = triton.cdiv(leaves, lanes)
+    each = min(4, triton.next_power_of_2(in_lane))
+    rows = max(1, 128 // lanes)
+    warps = rows * lanes // 32
+    if in_lane > _IN_LANE:
+        return rows, lanes, 8, 0, warps
+    return rows, lanes, each, triton.cdiv(in_lane, each), warps
+
+
+def _copied(call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Any layout: by way of a copy with one image whose pixels lie side by side."""
+    leaves = logits.shape[1]
+    columns = logits.movedim(1, 0).reshape(1, leaves, -1).contiguous()
+    slope = None if gradient is None else torch.empty_like(columns)
+    found = _columns(call, columns, target, slope)
+    if gradient is not None and slope is not None:
+        moved = gradient.movedim(1, 0)
+        moved.copy_(slope.view(moved.shape))
+    return found
+
+
+def _columns_plan(row_count: int) -> tuple[int, int, int, int]:
+    """Rows that a lane keeps in registers (0 for none), lanes of a pixel, pixels of a program, and its warps."""
+    split = 1
+    while split < _WIDEST and triton.cdiv(row_count, split) > _MOST_ROWS:
+        split *= 2
+    rows = triton.cdiv(row_count, split)
+    block = max(32, 128 // split)
+    return rows if rows <= _MOST_ROWS else 0, split, block, block * split // 32

@@ -1,0 +1,303 @@
+"""Laws of the GPU's kernels; `test_gpu.py` runs them in a process of their own."""
+
+import numpy as np
+import pytest
+import torch
+
+import hierdsl
+from hierdsl.loss.cpu import engine as cpu
+from hierdsl.loss.gpu import engine as gpu
+from hierdsl.loss.gpu.layout import layout_of
+from hierdsl.loss.gpu.scale import scale_
+from hierdsl.loss.options import gradient_type
+from hierdsl.loss.tables import tables_on
+
+IGNORE = -100
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+CLOSE = {torch.float32: 1e-5, torch.float16: 2e-3, torch.bfloat16: 1.6e-2}
+
+
+@pytest.fixture(autouse=True)
+def _quietly():
+    """The interpreter computes with NumPy, which warns of the infinities that a device passes over."""
+    with np.errstate(all="ignore"):
+        yield
+
+
+def compiled_of(text):
+    hierarchy, diagnostics = hierdsl.analyze(text)
+    assert hierarchy is not None, diagnostics
+    return hierdsl.compile_hierarchy(hierarchy)
+
+
+def tree_of(leaves, levels):
+    """A tree of `leaves` leaves whose deepest lies at depth `levels`: at each level one leaf and two inner nodes."""
+    lines, left, depth = ["tree"], leaves, 0
+    while depth < levels - 1 and left > 4:
+        lines += ["    " * (depth + 1) + f"only{depth}", "    " * (depth + 1) + f"side{depth}"]
+        lines += ["    " * (depth + 2) + f"side{depth}_{i}" for i in range(2)]
+        lines.append("    " * (depth + 1) + f"inner{depth}")
+        left, depth = left - 3, depth + 1
+    lines += ["    " * (depth + 1) + f"leaf{i}" for i in range(left)]
+    return compiled_of("\n".join(lines) + "\n")
+
+
+FACES = hierdsl.compile_hierarchy(hierdsl.load("helen"))
+STREET = compiled_of(
+    "levels\n    a [weight=0.5]\n    b [weight=-0.25]\n    c\n"
+    "tree\n    sky\n    flat\n        road\n        path\n    thing\n        car\n        human\n"
+    "            walker\n            rider\n"
+)
+
+
+def pixels(compiled, shape=(2, 5, 4), seed=0, scale=1.0):
+    generator = torch.Generator().manual_seed(seed)
+    logits = scale * torch.randn(shape[0], compiled.num_leaves, *shape[1:], generator=generator)
+    target = torch.randint(0, compiled.num_nodes, shape, generator=generator)
+    target.view(-1)[::7] = IGNORE
+    return logits, target
+
+
+def both(logits, target, compiled, factors=None, weights=None, **options):
+    """What the kernels find for logits of any type, and what the CPU's loops find for the same in float64."""
+    options = {
+        "ignore_index": IGNORE,
+        "reduction": "mean",
+        "label_smoothing": 0.0,
+        "siblings": False,
+        "focal_gamma": 0.0,
+        "gradient": True,
+        "levels": True,
+    } | options
+    tables = tables_on(compiled, torch.device("cpu"))
+    factors = tables.factors if factors is None else factors
+    weights = tables.node_weights if weights is None else weights
+    layout = [torch.tensor(table, device=DEVICE) for table in layout_of(compiled)]
+    found = gpu.fused(
+        logits.to(DEVICE), target.to(DEVICE), layout, factors.to(DEVICE), weights.to(DEVICE), **options
+    )
+    expected = cpu.fused(logits.double(), target, tables.shape, factors, weights, **options)
+    return [None if x is None else x.cpu() for x in found], expected
+
+
+def check(logits, target, compiled, rtol=1e-5, atol=1e-6, **options):
+    found, expected = both(logits, target, compiled, **options)
+    loss, levels, slope = found
+    assert loss.dtype == levels.dtype == torch.float32
+    torch.testing.assert_close(loss.double(), expected[0], rtol=rtol, atol=atol)
+    torch.testing.assert_close(levels.double(), expected[1], rtol=rtol, atol=atol)
+    if expected[2] is None:
+        assert slope is None
+        return
+    assert slope.dtype == gradient_type(logits)
+    assert slope.stride() == torch.empty_like(logits).stride()
+    near = CLOSE[logits.dtype]
+    largest = expected[2].abs().max().item()
+    torch.testing.assert_close(slope.double(), expected[2], rtol=near, atol=near * largest)
+    assert (slope.movedim(1, -1)[target == options.get("ignore_index", IGNORE)] == 0).all()
+
+
+@pytest.mark.parametrize("layout", ["images", "rows", "channels last"])
+@pytest.mark.parametrize(
+    ("leaves", "levels"),
+    [(1, 1), (2, 1), (3, 1), (31, 2), (64, 1), (66, 5), (257, 3), (1000, 4)],
+)
+def test_equals_the_loops_of_the_cpu(leaves, levels, layout):
+    compiled = tree_of(leaves, levels)
+    logits, target = pixels(compiled, (7,) if layout == "rows" else (2, 3, 5), seed=leaves)
+    if layout == "channels last":
+        logits = logits.contiguous(memory_format=torch.channels_last)
+    check(logits, target, compiled)
+
+
+def test_a_long_row():
+    compiled = tree_of(20_011, 3)
+    check(*pixels(compiled, (3,)), compiled)
+
+
+def test_more_pixels_than_a_program_takes():
+    check(*pixels(STREET, (2, 13, 23)), STREET)
+    check(*pixels(STREET, (301,)), STREET)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("layout", ["images", "rows", "transposed", "strided", "volumes"])
+def test_types_and_layouts(dtype, layout):
+    logits, target = pixels(FACES, {"rows": (9,), "volumes": (2, 2, 3, 2)}.get(layout, (2, 4, 6)), scale=3.0)
+    logits = logits.to(dtype)
+    if layout == "transposed":
+        logits = logits.movedim(1, 0).contiguous().movedim(0, 1)
+    elif layout == "strided":
+        logits = logits.repeat_interleave(2, dim=3)[..., ::2]
+        target = target.repeat_interleave(2, dim=2)[..., ::2]
+    check(logits, target, FACES)
+
+
+@pytest.mark.parametrize("rows", [True, False])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("focal", [0.0, 1.0, 2.5])
+def test_options(reduction, focal, rows):
+    logits, target = pixels(STREET, (12,) if rows else (2, 3, 4), scale=2.0)
+    generator = torch.Generator().manual_seed(1)
+    factors = torch.randn(STREET.num_levels, STREET.num_nodes, generator=generator, dtype=torch.float64)
+    weights = torch.rand(STREET.num_nodes, generator=generator, dtype=torch.float64)
+    options = {"factors": factors, "weights": weights, "reduction": reduction, "focal_gamma": focal}
+    check(logits, target, STREET, rtol=1e-4, **options)
+    check(logits, target, STREET, rtol=1e-4, **options, gradient=False, levels=False)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_nothing_but_ignored_pixels(reduction):
+    for shape in [(2, 3, 4), (5,)]:
+        logits, target = pixels(FACES, shape)
+        logits.view(-1)[:3] = torch.tensor([torch.nan, torch.inf, -torch.inf])
+        found, _ = both(logits, torch.full_like(target, IGNORE), FACES, reduction=reduction)
+        assert all((x == 0).all() for x in found)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4), (24,)])
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_logits_that_are_no_number(bad, shape):
+    logits, target = pixels(FACES, shape)
+    target.view(-1)[5] = 3
+    clean = both(logits, target, FACES)[0]
+    first = (0,) * len(shape)  # an ignored pixel, see `pixels`
+    assert target[first] == IGNORE
+    logits[(0, 4, *first[1:])] = bad
+    ignored = both(logits, target, FACES)[0]
+    torch.testing.assert_close(ignored, clean, rtol=0, atol=0)
+    found, _ = both(logits, torch.where(target == IGNORE, 1, target), FACES)
+    assert found[0].isnan()
+    assert found[1].isnan().all()
+    slope = found[2].movedim(1, -1)
+    assert slope[first].isnan().all()
+    assert slope.isnan().any(-1).sum() == 1
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4), (24,)])
+def test_probabilities_that_underflow(shape):
+    logits, target = pixels(FACES, shape, scale=1e4)
+    for focal in (0.0, 2.0):
+        check(logits, target, FACES, focal_gamma=focal)
+    compiled = tree_of(66, 5)
+    check(*pixels(compiled, shape, scale=1e3), compiled)
+
+
+def test_channels_that_cannot_be():
+    """A mask of minus infinity over a whole group that the target is not in, and over the target itself."""
+    names = FACES.names
+    for shape in [(1,), (1, 1, 1)]:
+        logits = torch.zeros(1, FACES.num_leaves, *shape[1:])
+        logits[:, [names.index("left_eye"), names.index("right_eye")]] = -torch.inf
+        check(logits, torch.full(shape, names.index("hair")), FACES)
+        found, _ = both(logits, torch.full(shape, names.index("left_eye")), FACES)
+        assert found[0] == torch.inf
+        assert found[2].isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32, torch.int64])
+def test_integer_types_of_the_target(dtype):
+    logits, target = pixels(FACES, (2, 4, 4))
+    byte = torch.where(target == IGNORE, 255 if dtype == torch.uint8 else -1, target).to(dtype)
+    check(logits, byte, FACES, ignore_index=255 if dtype == torch.uint8 else -1)
+    check(
+        logits, target.clamp(min=0).to(dtype), FACES
+    )  # an ignore_index that the type does not have, for uint8
+    check(logits, target.clamp(min=0).to(dtype), FACES, ignore_index=0)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4), (24,)])
+@pytest.mark.parametrize("wrong", [-1, 17, 2**31 + 5, -(2**40)])
+def test_a_target_that_is_no_node_makes_the_loss_no_number(wrong, shape):
+    logits, target = pixels(FACES, shape)
+    target.view(-1)[4] = wrong
+    layout = [torch.tensor(table, device=DEVICE) for table in layout_of(FACES)]
+    tables = tables_on(FACES, torch.device("cpu"))
+    loss, levels, slope = gpu.fused(
+        logits.to(DEVICE),
+        target.to(DEVICE),
+        layout,
+        tables.factors.to(DEVICE),
+        tables.node_weights.to(DEVICE),
+        IGNORE,
+        "mean",
+        0.0,
+        False,
+        0.0,
+        True,
+        True,
+    )
+    assert loss.isnan()
+    assert levels.isnan().all()
+    assert slope.isnan().any(1).sum() == 1
+
+
+@pytest.mark.parametrize("rows", [True, False])
+def test_channels_in_another_order_than_the_tree(rows):
+    """`channels` of a file may mix the leaves of several groups."""
+    compiled = compiled_of(
+        "hierarchy mixed\n    channels labels\n"
+        "tree\n    sky = 1\n    flat\n        road = 2\n        path = 5\n    thing\n        car = 4\n        human\n"
+        "            walker = 0\n            rider = 3\n"
+    )
+    assert len(layout_of(compiled).place)
+    for scale in (1.0, 1e3):
+        check(*pixels(compiled, (12,) if rows else (2, 3, 4), scale=scale), compiled)
+
+
+@pytest.mark.parametrize("name", ["helen", "vistas"])
+@pytest.mark.parametrize("scale", [1, 8])
+def test_the_papers_own_figures(shared, name, scale):
+    oracle = np.load(shared / "oracle" / f"{name}_scale{scale}.npz")
+    compiled = hierdsl.compile_hierarchy(hierdsl.load(name))
+    logits, target = torch.tensor(oracle["logits"]).float(), torch.tensor(oracle["target"])
+    found, _ = both(logits, target, compiled)
+    np.testing.assert_allclose(found[0].item(), oracle["total"], rtol=1e-5)
+    np.testing.assert_allclose(found[1].numpy()[::-1], oracle["level_losses_fine_to_coarse"], rtol=1e-5)
+    np.testing.assert_allclose(found[2], oracle["grad"], rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize(("widest", "most"), [(1, 1), (4, 1), (16, 0)])
+def test_lanes_and_walks(monkeypatch, widest, most):
+    """However many lanes share a pixel, and whether they keep its channels or not."""
+    monkeypatch.setattr(gpu, "_WIDEST", widest)
+    monkeypatch.setattr(gpu, "_MOST_ROWS", most)
+    for scale in (1.0, 1e4):
+        logits, target = pixels(FACES, (1, 5, 7), scale=scale)
+        check(logits, target, FACES, focal_gamma=1.5)
+
+
+def test_nothing_at_all():
+    for shape in [(0,), (2, 0, 3)]:
+        logits, target = pixels(FACES, shape)
+        found, _ = both(logits, target, FACES)
+        assert found[0] == 0
+        assert found[2].shape == logits.shape
+
+
+def test_a_result_can_be_repeated():
+    logits, target = pixels(FACES, (2, 13, 23))
+    one, _ = both(logits, target, FACES)
+    two, _ = both(logits, target, FACES)
+    assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+def test_many_nodes_are_counted():
+    """More than one program adds up, or counts one target at a time."""
+    compiled = tree_of(9000, 2)
+    check(*pixels(compiled, (4,)), compiled)
+
+
+@pytest.mark.parametrize("by", [1.0, 0.5, 0.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_scaling(by, dtype):
+    for made in (
+        torch.randn(3, 5, 7),
+        torch.randn(2, 3, 4, 5).contiguous(memory_format=torch.channels_last),
+        torch.randn(4, 6)[:, ::2],
+    ):
+        gradient = made.to(device=DEVICE, dtype=dtype)
+        expected = gradient * by
+        found = scale_(gradient, torch.tensor(by, device=DEVICE))
+        assert found is gradient
+        torch.testing.assert_close(found, expected)

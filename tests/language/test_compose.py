@@ -105,6 +105,9 @@ def test_edits_of_used_trees(random, every):
     check(text, used + "labels x\n    ignore = *\n", every)
 
 
+FREQUENT = "tree\n r\n  a\n   x\n   y\n s\n  a\n   x\n   y\n t\n  a\n   y\n u\n  b\n   x\n v\n  a\n   y\n w\n  b\n   x\n"
+
+
 @pytest.mark.parametrize(
     ("text", "used"),
     [
@@ -123,8 +126,13 @@ def test_edits_of_used_trees(random, every):
             'tree\n a\n  b\n   a\n    b\n x\n  c\n y\n  c\nuse "u.hier"\n graft c under b/a/b\n graft d under /a/b\nuse "u.hier"\n graft d under b/c\n',
             "tree\n b\n  e\n c\n d\n",
         ),
+        # what was found in the tree is dropped before it is asked for
+        (
+            f"{FREQUENT}edit\n drop a/y\n drop b/x\n drop r/q\n drop r\n rename a/x -> z\n",
+            "",
+        ),
     ],
 )
 def test_rare_turns(text, used):
-    for every in (-1, 10_000):
+    for every in (-1, 5, 10_000):
         check(text, used, every)

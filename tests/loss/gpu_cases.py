@@ -50,6 +50,14 @@ STREET = compiled_of(
 )
 
 
+PINNED = compiled_of(
+    "levels\n    a\n    b\n    c\n    d\n"
+    "tree\n    x  [level=b]\n        x1 [level=d]\n        x2 [level=d]\n    y  [level=c]\n        y1\n        y2\n"
+    "    z  [level=a]\n    u\n        v  [level=c]\n            v1\n            v2\n        w  [level=d]\n"
+)
+"""Inner nodes that are in the cuts of several levels, or of fewer levels than there are."""
+
+
 def pixels(compiled, shape=(2, 5, 4), seed=0, scale=1.0):
     generator = torch.Generator().manual_seed(seed)
     logits = scale * torch.randn(shape[0], compiled.num_leaves, *shape[1:], generator=generator)
@@ -118,6 +126,14 @@ def test_a_long_row():
 def test_more_pixels_than_a_program_takes():
     check(*pixels(STREET, (2, 13, 23)), STREET)
     check(*pixels(STREET, (301,)), STREET)
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 4), (40,)])
+@pytest.mark.parametrize("gradient", [True, False])
+def test_a_node_may_be_in_several_cuts(shape, gradient):
+    logits, target = pixels(PINNED, shape)
+    check(logits, target, PINNED, gradient=gradient)
+    check(1e3 * logits, target, PINNED, gradient=gradient)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])

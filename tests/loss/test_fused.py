@@ -7,7 +7,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from loss.trees import CHAIN, FACES, PERMUTED, STREET, compiled_of, flat_of, nested_of, pixels, random_tree
+from loss.trees import (
+    CHAIN,
+    FACES,
+    PERMUTED,
+    PINNED,
+    STREET,
+    compiled_of,
+    flat_of,
+    nested_of,
+    pixels,
+    random_tree,
+)
 from numba.core.caching import CacheImpl
 
 import hierdsl
@@ -18,7 +29,7 @@ from hierdsl.loss.shape import shape_of
 from hierdsl.weighting import hxe
 
 IGNORE = -100
-TREES = {"helen": FACES, "street": STREET, "permuted": PERMUTED, "chain": CHAIN}
+TREES = {"helen": FACES, "street": STREET, "permuted": PERMUTED, "chain": CHAIN, "pinned": PINNED}
 SMOOTHINGS = [(0.0, "uniform"), (0.1, "uniform"), (0.1, "siblings"), (1.0, "siblings")]
 
 

@@ -56,6 +56,14 @@ CHAIN = compiled_of(
 """Children without siblings."""
 
 
+PINNED = compiled_of(
+    "levels\n    a\n    b\n    c\n    d\n"
+    "tree\n    x  [level=b]\n        x1 [level=d]\n        x2 [level=d]\n    y  [level=c]\n        y1\n        y2\n"
+    "    z  [level=a]\n    u\n        v  [level=c]\n            v1\n            v2\n        w  [level=d]\n"
+)
+"""Inner nodes that are in the cuts of several levels, or of fewer levels than there are."""
+
+
 @st.composite
 def random_tree(draw):
     """The text of a tree of up to 20 nodes."""

@@ -22,14 +22,17 @@ _WIDTHS = (1, 2, 4, 8)
 
 
 class Layout(NamedTuple):
-    """A tree of C leaves, V nodes, D levels and paths of K inner nodes. All int32.
+    """A tree of C leaves, V nodes and D levels, with K = D - 1 steps to a target. All int32.
+
+    A step is the inner node of the cut of its level, if it is one: a node that is pinned below its depth is in the
+    cuts of several levels, and is as many steps.
 
     Row V of a table by target stands for a pixel that does not count, (0, 0) for a node that is not there.
 
     Attributes:
         siblings: How many channels each row has and, after that, which: neighbours in the logits too, (R, 1 + W); -1
             after the last.
-        rows: The first row below each inner node on the way to each target, and the one after the last,
+        rows: The first row below the inner node of each step to each target, and the one after the last,
             (V + 1, K, 2).
         places: The same for places in depth-first order, (V + 1, K, 2).
         place: Place of each channel, (C,); without entries where it is the channel's own number.
@@ -47,8 +50,11 @@ class Layout(NamedTuple):
 def layout_of(compiled: CompiledHierarchy) -> Layout:
     """The layout of a compiled hierarchy."""
     shape = shape_of(compiled)
-    up, path = shape.up.astype(np.int64), shape.path.astype(np.int64)
     leaves = compiled.num_leaves
+    inner = compiled.num_nodes - leaves
+    up, cuts_above = shape.up.astype(np.int64), shape.node[:, :-1]  # the finest cut holds leaves alone
+    path = np.where(cuts_above >= leaves, cuts_above - leaves, inner)
+    path = np.vstack([path, np.full((1, path.shape[1]), inner)])
     order = _depth_first(up, path, leaves)
     cuts = [(_rows(up, order, width), width) for width in _WIDTHS]
     starts, width = min(cuts, key=lambda cut: _cost(len(cut[0]), cut[1], path.shape[1]))

@@ -8,6 +8,8 @@ from 0 to 0 at a factor of 0.
 import triton
 import triton.language as tl
 
+OPTIONS = {"enable_fp_fusion": True}
+"""Of every launch: a multiplication and an addition are one operation, which newer versions do only if asked to."""
 TINY = tl.constexpr(1e-30)
 """A sum of exponentials below this, beside a largest of 1, has lost digits to underflow."""
 LOWEST = tl.constexpr(-3e38)

@@ -8,6 +8,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from hierdsl.loss.gpu.arithmetic import OPTIONS
+
 _COUNTED = 4096  # targets of one program
 _MOST_BINS = 8192
 _TOGETHER = 1024  # nodes that one program works through at once
@@ -46,10 +48,13 @@ def coefficients(
             BINS=bins if bins <= _MOST_BINS else 0,
             BLOCK=_COUNTED,
             num_warps=8,
+            **OPTIONS,
         )
         if not together:
             totals = torch.empty(levels, dtype=torch.float64, device=target.device)
-            _total[(levels,)](node, counts, weights, totals, nodes, levels, BLOCK=_TOGETHER, num_warps=8)
+            _total[(levels,)](
+                node, counts, weights, totals, nodes, levels, BLOCK=_TOGETHER, num_warps=8, **OPTIONS
+            )
     parts = torch.empty(nodes + 1, levels, dtype=torch.float32, device=target.device)
     own = torch.empty_like(parts)
     block = triton.next_power_of_2(nodes + 1) if together else 256
@@ -68,6 +73,7 @@ def coefficients(
         TOGETHER=together,
         BLOCK=block,
         num_warps=8,
+        **OPTIONS,
     )
     return parts, own
 

@@ -94,9 +94,8 @@ def columns_kernel(
         FOCAL: Whether to modulate.
     """
     image = (tl.program_id(0) // blocks).to(tl.int64)
-    x = tl.arange(
-        0, SPLIT * BLOCK
-    )  # lanes; a tensor of what they know has one axis, one of channels has W rows of it
+    # lanes: what they know is a tensor with one axis, and what they read has channels as its first, kept in registers
+    x = tl.arange(0, SPLIT * BLOCK)
     p = (tl.program_id(0) % blocks) * BLOCK + x % BLOCK
     lane = x // BLOCK
     inside = p < pixels

@@ -3,8 +3,13 @@
 One pass over the logits gives loss and gradient: they are read from memory once, the gradient is written once, and
 nothing waits for the device. The sums of the programs are added in a fixed order, so that a result can be repeated.
 
-What no device has measured: everything here was tested with Triton's interpreter and compiled for sm_90, never run on
-a GPU. The block sizes of `_columns_plan` and `_rows_plan` are estimates from the compiler's counts of registers.
+Not measured: all of this was tested with Triton's interpreter and compiled for sm_90 (Triton 3.6 and 3.9), and never
+ran on a GPU. So these are estimates: the plans and constants below, chosen from the compiler's counts of registers
+and instructions instead of a search at run time, which would wait for the device; that a second walk over channels
+hits the second cache; that counting the targets costs little beside the pass. Where channels lie side by side each
+step of the path is asked at every channel, so that depth costs more there than it does over images.
+
+There is no label smoothing here: the reference has it.
 """
 
 from typing import NamedTuple
@@ -13,6 +18,7 @@ import torch
 import triton
 from torch import Tensor
 
+from hierdsl.loss.gpu.arithmetic import OPTIONS
 from hierdsl.loss.gpu.coefficients import coefficients
 from hierdsl.loss.gpu.columns import columns_kernel
 from hierdsl.loss.gpu.rows import rows_kernel
@@ -85,9 +91,8 @@ def fused(
         )
         call = _Call(tree, parts, own, ignore_index, focal_gamma, each, levels)
         z = logits.detach()
-        if z.movedim(1, -1).is_contiguous() and (
-            leaves > 1 or z.ndim == 2
-        ):  # one pixel an image is a row, too
+        # one pixel an image is a row, too; with one channel there is no telling, and pixels side by side are better
+        if z.movedim(1, -1).is_contiguous() and (leaves > 1 or z.ndim == 2):
             losses, sums = _rows(call, z, y, slope)
         elif z.is_contiguous():
             losses, sums = _columns(call, z, y, slope)
@@ -165,6 +170,7 @@ def _columns(call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | Non
         FOCAL=call.gamma > 0,
         num_warps=warps,
         maxnreg=_REGISTERS,
+        **OPTIONS,
     )
     return losses, sums
 
@@ -203,6 +209,7 @@ def _rows(call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | None) 
         FOCAL=call.gamma > 0,
         num_warps=warps,
         maxnreg=_REGISTERS,
+        **OPTIONS,
     )
     return losses, sums
 

@@ -87,7 +87,8 @@ def rows_kernel(
         LEVELS: Whether to make the level losses.
         FOCAL: Whether to modulate.
     """
-    x = tl.arange(0, ROWS * LANES)  # lanes of all rows: a tensor of what they know has one axis
+    # lanes of all rows: what they know is a tensor with one axis, and what they read has channels as its first
+    x = tl.arange(0, ROWS * LANES)
     m = tl.program_id(0).to(tl.int64) * ROWS + x // LANES
     lane = x % LANES
     inside = m < pixels

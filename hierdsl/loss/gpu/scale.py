@@ -5,6 +5,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from hierdsl.loss.gpu.arithmetic import OPTIONS
+
 _BLOCK = 4096
 
 
@@ -25,7 +27,7 @@ def scale_(gradient: Tensor, by: Tensor) -> Tensor:
         return gradient.mul_(by)
     with torch.cuda.device_of(gradient):
         programs = triton.cdiv(gradient.numel(), _BLOCK)
-        _scale[(programs,)](gradient, by, gradient.numel(), BLOCK=_BLOCK, num_warps=8)
+        _scale[(programs,)](gradient, by, gradient.numel(), BLOCK=_BLOCK, num_warps=8, **OPTIONS)
     return gradient
 
 

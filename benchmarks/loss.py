@@ -4,9 +4,10 @@
     python benchmarks/loss.py --quick          small shapes, few runs: does it run?
     python benchmarks/loss.py --only vistas    one shape
 
-Each row is a form of the loss, its runs in turn with those of the others, forward and backward: the median time, its
-ratio to `F.cross_entropy`, the least and the largest ratio of one round, and the largest memory beyond what was there
-before (logits and targets), in sizes of the logits. Below, the relative errors of value and gradient against float64.
+Each row is a form of the loss, its runs in turn with those of the others, each after one uncounted: the median time,
+its ratio to `F.cross_entropy`, the least and the largest ratio of one round, and the largest memory beyond what was
+there before (logits and targets), in sizes of the logits. Below, the relative errors of value and gradient against
+float64.
 """
 
 import argparse
@@ -205,7 +206,9 @@ def measure(
             for key, form in chosen.items():
                 if number > 2 and times[key][0] > 50 * times["flat cross-entropy"][0]:
                     continue  # three rounds tell enough of what is that slow
-                taken = seconds(partial(once, form, logits, target, backward=backward), device)
+                step = partial(once, form, logits, target, backward=backward)
+                step()  # so that none pays for what the one before left in caches and allocator
+                taken = seconds(step, device)
                 if number >= 0:
                     times[key].append(taken)
         flat = times["flat cross-entropy"]

@@ -118,7 +118,7 @@ def prepare(
                 f"{name} has no gradient here: detach it, or make the logits and use "
                 "hierarchical_cross_entropy with engine='reference'"
             )
-    engine = _engine(target.device, real)
+    engine = _engine(target.device, real, options.label_smoothing)
     if engine is None:
         return ReferenceRun(target, real, tables, factors, leaf_weights, options, levels)
     weights = tables.node_weights if leaf_weights is None else node_weights(tables, leaf_weights)
@@ -148,9 +148,9 @@ def _factors(
     return tables.in_cut * as_level_weights(level_weights, tables).double().unsqueeze(1)
 
 
-def _engine(device: torch.device, real: torch.dtype) -> Callable[..., Prepared] | None:
+def _engine(device: torch.device, real: torch.dtype, smoothing: float) -> Callable[..., Prepared] | None:
     """The `prepare` of the fused engine of a device, or None where there is none or what it needs is missing."""
-    if device.type not in _ENGINES or (device.type == "cuda" and real == torch.float64):
+    if device.type not in _ENGINES or (device.type == "cuda" and (real == torch.float64 or smoothing > 0)):
         return None
     try:
         return getattr(import_module(_ENGINES[device.type]), "prepare", None)

@@ -128,6 +128,32 @@ def test_more_pixels_than_a_program_takes():
     check(*pixels(STREET, (301,)), STREET)
 
 
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+@pytest.mark.parametrize("shape", [(1, 23), (23,)])
+def test_tiles_add_up_to_the_batch(shape, reduction):
+    logits, target = pixels(STREET, shape)
+    tables, layout = tables_on(STREET, torch.device("cpu")), layout_of(STREET)
+    tensors = [torch.tensor(table, device=DEVICE) for table in layout]
+    options = (IGNORE, reduction, 0.0, False, 1.5, True)
+    arguments = (tables.factors.to(DEVICE), tables.node_weights.to(DEVICE))
+    run = gpu.prepare(target.to(DEVICE), torch.float32, tensors, *arguments, *options)
+    total, axis = torch.zeros(4, dtype=torch.float64), len(shape)
+    slope, losses = torch.empty_like(logits), torch.empty(target.shape)
+    for start, end in ((0, 9), (9, 10), (10, 23)):
+        part = (..., slice(start, end)) if axis == 2 else (slice(start, end),)
+        z, y = logits[part].contiguous().to(DEVICE), target[part].contiguous().to(DEVICE)
+        found, each = torch.empty_like(z), torch.empty(y.shape, device=DEVICE)
+        total += run.tile(z, y, found, each if reduction == "none" else None).cpu()
+        slope[part], losses[part] = found.cpu(), each.cpu()
+    whole = (IGNORE, reduction, 0.0, False, 1.5, True, True)
+    expected = cpu.fused(logits.double(), target, tables.shape, tables.factors, tables.node_weights, *whole)
+    torch.testing.assert_close(slope.double(), expected[2], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(total[1:], expected[1], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(total[0], expected[0].sum(), rtol=1e-5, atol=1e-6)
+    if reduction == "none":
+        torch.testing.assert_close(losses.double(), expected[0], rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("shape", [(2, 5, 4), (40,)])
 @pytest.mark.parametrize("gradient", [True, False])
 def test_a_node_may_be_in_several_cuts(shape, gradient):

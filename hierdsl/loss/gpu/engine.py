@@ -67,40 +67,73 @@ def fused(
     Raises:
         ValueError: There is label smoothing.
     """
+    run = prepare(
+        target,
+        torch.float32,
+        shape,
+        factors,
+        weights,
+        ignore_index,
+        reduction,
+        label_smoothing,
+        siblings,
+        focal_gamma,
+        levels,
+    )
+    slope = torch.empty_like(logits, dtype=gradient_type(logits)) if gradient else None
+    losses = torch.empty(target.shape, dtype=torch.float32, device=logits.device) if run.each else None
+    sums = run.tile(logits, target, slope, losses).float()
+    return sums[0].clone() if losses is None else losses, sums[1:].clone(), slope
+
+
+def prepare(
+    target: Tensor,
+    real: torch.dtype,
+    shape: list[Tensor],
+    factors: Tensor,
+    weights: Tensor,
+    ignore_index: int,
+    reduction: str,
+    label_smoothing: float,
+    siblings: bool,
+    focal_gamma: float,
+    levels: bool,
+) -> "Run":
+    """Count the targets of a batch, and make the coefficients that all tiles of it share.
+
+    Args:
+        target: Of the whole batch, of any shape, an integer type.
+        real: What is computed in: float32.
+        shape: As for `fused`, and so are the others.
+        factors: See there.
+        weights: See there.
+        ignore_index: See there.
+        reduction: See there.
+        label_smoothing: See there.
+        siblings: See there.
+        focal_gamma: See there.
+        levels: See there.
+
+    Raises:
+        ValueError: There is label smoothing, or another type.
+    """
     del siblings
     if label_smoothing > 0:
         raise ValueError("the fused loss on a GPU has no label smoothing")
+    if real != torch.float32:
+        raise ValueError(f"the fused loss on a GPU computes in float32, not {real}")
     tree = Tables(*shape)
-    leaves = logits.shape[1]
-    depth = len(factors)
-    each = reduction == "none"
-    slope = torch.empty_like(logits, dtype=gradient_type(logits)) if gradient else None
-    if logits.numel() == 0:
-        nothing = torch.zeros(target.shape if each else (), dtype=torch.float32, device=logits.device)
-        return nothing, nothing.new_zeros(depth), slope
-    with torch.cuda.device_of(logits):
-        y = target.detach().contiguous()
+    with torch.cuda.device_of(target):
         parts, own = coefficients(
-            y,
+            target.detach().contiguous(),
             tree.node,
-            leaves,
+            tree.leaves.shape[0],
             factors.contiguous(),
             weights.contiguous(),
             ignore_index,
             reduction == "mean",
         )
-        call = _Call(tree, parts, own, ignore_index, focal_gamma, each, levels)
-        z = logits.detach()
-        # one pixel an image is a row, too; with one channel there is no telling, and pixels side by side are better
-        if z.movedim(1, -1).is_contiguous() and (leaves > 1 or z.ndim == 2):
-            losses, sums = _rows(call, z, y, slope)
-        elif z.is_contiguous():
-            losses, sums = _columns(call, z, y, slope)
-        else:
-            losses, sums = _copied(call, z, y, slope)
-    loss = losses if each else sums[0].sum()
-    level_losses = sums[1:].sum(1) if levels else sums.new_zeros(depth)
-    return loss, level_losses, slope
+    return Run(tree, parts, own, ignore_index, focal_gamma, reduction == "none", levels)
 
 
 class Tables(NamedTuple):
@@ -111,10 +144,11 @@ class Tables(NamedTuple):
     places: Tensor
     place: Tensor
     node: Tensor
+    leaves: Tensor
 
 
-class _Call(NamedTuple):
-    """What a kernel is given beside logits, target and gradient."""
+class Run(NamedTuple):
+    """What a kernel is given beside logits, target and gradient; see `hierdsl.loss.tiled.Prepared`."""
 
     tree: Tables
     parts: Tensor
@@ -124,6 +158,34 @@ class _Call(NamedTuple):
     each: bool
     levels: bool
 
+    @property
+    def by_rows(self) -> bool:
+        """Whether a tile is done faster as (M, C), where one can choose, than as (1, C, M): not measured."""
+        return self.tree.siblings.shape[0] > _MOST_ROWS * _WIDEST
+
+    def tile(self, logits: Tensor, target: Tensor, gradient: Tensor | None, losses: Tensor | None) -> Tensor:
+        """The loss and the level losses, (1 + D,) float64, of some pixels of the batch; fills the others."""
+        depth, leaves = self.parts.shape[1], logits.shape[1]
+        if logits.numel() == 0:
+            if losses is not None:
+                losses.zero_()
+            return torch.zeros(1 + depth, dtype=torch.float64, device=logits.device)
+        with torch.cuda.device_of(logits):
+            z, y = logits.detach(), target.detach().contiguous()
+            # one pixel an image is a row, too; with one channel nobody can tell, and pixels side by side are better
+            if z.movedim(1, -1).is_contiguous() and (leaves > 1 or z.ndim == 2):
+                each, sums = _rows(self, z, y, gradient)
+            elif z.is_contiguous():
+                each, sums = _columns(self, z, y, gradient)
+            else:
+                each, sums = _copied(self, z, y, gradient)
+            if losses is not None:
+                losses.copy_(each.view(losses.shape))
+            found = sums.sum(1, dtype=torch.float64)
+            if self.each:
+                found[0] = each.sum(dtype=torch.float64)  # the programs wrote no sums of it
+            return found if self.levels else torch.cat([found, found.new_zeros(depth)])
+
     def outputs(self, target: Tensor, programs: int) -> tuple[Tensor, Tensor]:
         """Where the losses of the pixels and the sums of the programs are written."""
         depth = self.parts.shape[1]
@@ -132,7 +194,7 @@ class _Call(NamedTuple):
         return losses, sums
 
 
-def _columns(call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | None) -> tuple[Tensor, Tensor]:
+def _columns(call: Run, logits: Tensor, target: Tensor, gradient: Tensor | None) -> tuple[Tensor, Tensor]:
     """Channels as runs of pixels: logits (N, C, *S), contiguous."""
     images, leaves = logits.shape[:2]
     pixels = target.numel() // images
@@ -175,7 +237,7 @@ def _columns(call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | Non
     return losses, sums
 
 
-def _rows(call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | None) -> tuple[Tensor, Tensor]:
+def _rows(call: Run, logits: Tensor, target: Tensor, gradient: Tensor | None) -> tuple[Tensor, Tensor]:
     """A row a pixel: the channels lie side by side, and so do those of the gradient, which is laid out alike."""
     leaves, pixels = logits.shape[1], target.numel()
     rows, lanes, each_lane, parts, warps = _rows_plan(leaves)
@@ -227,11 +289,11 @@ def _rows_plan(leaves: int) -> tuple[int, int, int, int, int]:
     return rows, lanes, each, triton.cdiv(in_lane, each), warps
 
 
-def _copied(call: _Call, logits: Tensor, target: Tensor, gradient: Tensor | None) -> tuple[Tensor, Tensor]:
+def _copied(call: Run, logits: Tensor, target: Tensor, gradient: Tensor | None) -> tuple[Tensor, Tensor]:
     """Any layout: by way of a copy with one image whose pixels lie side by side."""
     leaves = logits.shape[1]
     columns = logits.movedim(1, 0).reshape(1, leaves, -1).contiguous()
-    slope = None if gradient is None else torch.empty_like(columns)
+    slope = None if gradient is None else torch.empty_like(columns, dtype=gradient.dtype)
     found = _columns(call, columns, target, slope)
     if gradient is not None and slope is not None:
         moved = gradient.movedim(1, 0)

@@ -37,6 +37,7 @@ class Layout(NamedTuple):
         places: The same for places in depth-first order, (V + 1, K, 2).
         place: Place of each channel, (C,); without entries where it is the channel's own number.
         node: Node of the cut at level l that node v is or lies under, (V, D); -1 where v lies above the cut.
+        leaves: Nothing, (C, 0): its size tells C to who may not look at a device's numbers.
     """
 
     siblings: NDArray[Any]
@@ -44,6 +45,7 @@ class Layout(NamedTuple):
     places: NDArray[Any]
     place: NDArray[Any]
     node: NDArray[Any]
+    leaves: NDArray[Any]
 
 
 @lru_cache(maxsize=64)
@@ -69,6 +71,7 @@ def layout_of(compiled: CompiledHierarchy) -> Layout:
         places=_runs(up, path, place, leaves),
         place=place[:0] if (order == np.arange(leaves)).all() else place,
         node=shape.node,
+        leaves=np.empty((leaves, 0)),
     )
     return Layout(*[np.ascontiguousarray(table, dtype=np.int32) for table in made])
 

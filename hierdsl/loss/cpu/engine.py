@@ -25,7 +25,9 @@ from hierdsl.loss.options import gradient_type, no_node
 from hierdsl.loss.shape import Shape
 
 _TILE = 1 << 15  # values of one tile: with their exponentials they stay in the second cache
-_CHUNK = 1 << 18  # values of one chunk at least: a quarter of a millisecond, well above what it costs to hand one on
+_CHUNK = (
+    1 << 18
+)  # values of one chunk at least: a quarter of a millisecond, well above what it costs to hand one on
 _MOST_CHUNKS = 64
 _MANY = 512  # leaves from which on a row a pixel is faster
 _SLAB = 1 << 20  # values that are converted at a time, where the loops cannot read the logits as they are

@@ -99,8 +99,12 @@ def as_factors(weighting: Weighting | Tensor, tables: LossTables) -> Tensor:
     """The factors of a weighting as a tensor of shape (D, V).
 
     Raises:
-        ValueError: They are of another shape.
+        ValueError: They are of another shape, or a text.
     """
+    if isinstance(weighting, str):
+        raise ValueError(
+            f"a weighting by text is made once: hierdsl.weighting.parse({weighting!r}, compiled)"
+        )
     device = tables.group.device
     factors = factors_on(weighting, device) if isinstance(weighting, Weighting) else weighting.to(device)
     if factors.shape != tables.group.shape:

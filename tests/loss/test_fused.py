@@ -343,5 +343,7 @@ def test_what_cannot_be_fused_says_why():
         hierarchical_cross_entropy(logits, target, FACES, smoothing="even")
     with pytest.raises(ValueError, match="focal_gamma is 0 or more"):
         hierarchical_cross_entropy(logits, target, FACES, focal_gamma=-1)
+    with pytest.raises(ValueError, match=r"made once: hierdsl.weighting.parse\('flat', compiled\)"):
+        hierarchical_cross_entropy(logits, target, FACES, weighting="flat")
     with pytest.raises(ValueError, match="logits are of a floating-point type"):
         hierarchical_cross_entropy(logits.long(), target, FACES)

@@ -72,9 +72,8 @@ def constant_to_compile(function: _F) -> _F:
 @constant_to_compile
 def tables_on(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
     """The tables on a device, copied there once."""
-    if (
-        is_in_torch_dispatch_mode()
-    ):  # what is made in a mode (of fake tensors, say) is good for that mode alone
+    # what is made in a mode, of fake tensors, say, is good for that mode alone
+    if is_in_torch_dispatch_mode():
         return _tables(compiled, device)
     return _kept(compiled, device)
 
@@ -95,9 +94,8 @@ def _kept_factors(weighting: Weighting, device: torch.device) -> Tensor:
 
 @lru_cache(maxsize=64)
 def _kept(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
-    with torch.inference_mode(
-        mode=False
-    ):  # the first loss may be one of a validation; autograd keeps none of its
+    # the first loss may be one of a validation, whose tensors autograd would refuse to keep
+    with torch.inference_mode(mode=False):
         return _tables(compiled, device)
 
 

@@ -16,10 +16,9 @@ from hierdsl.loss.options import (
     Options,
     Reduction,
     Smoothing,
-    as_factors,
     as_leaf_weights,
-    as_level_weights,
     check_shapes,
+    factors_of,
     node_weights,
 )
 from hierdsl.loss.tables import LossTables, constant_to_compile, tables_on
@@ -135,22 +134,17 @@ def hierarchical_cross_entropy(
     tables = tables_on(compiled, logits.device)
     options = Options(ignore_index, reduction, label_smoothing, smoothing, focal_gamma)
     check_shapes(logits, target, tables)
-    if weighting is not None and level_weights is not None:
-        raise ValueError("level_weights and weighting exclude each other: give one of them")
-    levels = as_level_weights(level_weights, tables) if weighting is None else None
-    factors = None if weighting is None else as_factors(weighting, tables)
+    factors = factors_of(level_weights, weighting, tables)
     leaf_weights = as_leaf_weights(weight, tables)
     against = _against_fused(logits, label_smoothing, level_weights, weighting, weight)
     if engine == "fused" and against:
         raise RuntimeError(f"the fused loss cannot be used: {against}")
     if engine == "reference" or against:
-        return _plainly(logits, target, tables, levels, factors, leaf_weights, options, return_levels)
-    if factors is None:
-        factors = tables.factors if levels is tables.level_weights else tables.in_cut * levels.unsqueeze(1)  # type: ignore[union-attr]
-    weights = tables.node_weights if weight is None else node_weights(tables, leaf_weights)  # type: ignore[arg-type]
+        return _plainly(logits, target, tables, factors, leaf_weights, options, return_levels)
+    weights = node_weights(tables, leaf_weights)
     call = Call(
         tables.shape,
-        factors.double(),
+        factors,
         weights,
         ignore_index,
         reduction,
@@ -207,14 +201,12 @@ def _plainly(
     logits: Tensor,
     target: Tensor,
     tables: LossTables,
-    levels: Tensor | None,
-    factors: Tensor | None,
+    factors: Tensor,
     leaf_weights: Tensor | None,
     options: Options,
     return_levels: bool,
 ) -> Tensor | tuple[Tensor, Tensor]:
-    losses = reference.level_losses(logits, target, tables, factors, leaf_weights, options)
-    loss = losses.sum(0) if levels is None else torch.tensordot(levels.to(losses), losses, dims=1)
+    loss = reference.level_losses(logits, target, tables, factors, leaf_weights, options).sum(0)
     if not return_levels:
         return loss
     plain = Options(

@@ -115,6 +115,23 @@ def as_factors(weighting: Weighting | Tensor, tables: LossTables) -> Tensor:
     return factors
 
 
+def factors_of(
+    level_weights: Tensor | Sequence[float] | None, weighting: Weighting | Tensor | None, tables: LossTables
+) -> Tensor:
+    """The factors of -log p, (D, V) float64, of whichever of the two is given, or of the hierarchy's level weights.
+
+    Raises:
+        ValueError: Both are given, or one does not fit.
+    """
+    if weighting is not None and level_weights is not None:
+        raise ValueError("level_weights and weighting exclude each other: give one of them")
+    if weighting is not None:
+        return as_factors(weighting, tables).double()
+    if level_weights is None:
+        return tables.factors
+    return tables.in_cut * as_level_weights(level_weights, tables).double().unsqueeze(1)
+
+
 def as_leaf_weights(weight: Tensor | Sequence[float] | None, tables: LossTables) -> Tensor | None:
     """Leaf weights as a float64 tensor of shape (C,), the hierarchy's own for None; None where all are 1.
 
@@ -131,11 +148,13 @@ def as_leaf_weights(weight: Tensor | Sequence[float] | None, tables: LossTables)
     return factors
 
 
-def node_weights(tables: LossTables, leaf_weights: Tensor) -> Tensor:
-    """A weight for each node, (V,): a leaf's own, the mean of its leaves' for an inner node.
+def node_weights(tables: LossTables, leaf_weights: Tensor | None) -> Tensor:
+    """A weight for each node, (V,): a leaf's own, else the mean of its leaves'; None for those of the hierarchy.
 
     An inner node is a group of the level of its own depth, which is the finest level where it has a group.
     """
+    if leaf_weights is None or leaf_weights is tables.leaf_weights:
+        return tables.node_weights
     weights = leaf_weights.new_zeros(tables.num_nodes)
     for level in range(tables.num_levels):
         group = tables.group[level]

@@ -18,12 +18,11 @@ from hierdsl.loss.fallback import ReferenceRun
 from hierdsl.loss.marginal import in_float32
 from hierdsl.loss.options import (
     Options,
-    as_factors,
     as_leaf_weights,
-    as_level_weights,
+    factors_of,
     node_weights,
 )
-from hierdsl.loss.tables import LossTables, tables_on
+from hierdsl.loss.tables import tables_on
 from hierdsl.weighting import Weighting
 
 _ENGINES = {"cpu": "hierdsl.loss.cpu.engine", "cuda": "hierdsl.loss.gpu.engine"}
@@ -108,9 +107,7 @@ def prepare(
         ValueError: An option does not fit, or wants a gradient; on the CPU also a target that is no node.
     """
     tables = tables_on(compiled, target.device)
-    if weighting is not None and level_weights is not None:
-        raise ValueError("level_weights and weighting exclude each other: give one of them")
-    factors = _factors(level_weights, weighting, tables)
+    factors = factors_of(level_weights, weighting, tables)
     leaf_weights = as_leaf_weights(weight, tables)
     for name, constant in (("level_weights or weighting", factors), ("weight", leaf_weights)):
         if constant is not None and constant.requires_grad:
@@ -121,7 +118,7 @@ def prepare(
     engine = _engine(target.device, real, options.label_smoothing)
     if engine is None:
         return ReferenceRun(target, real, tables, factors, leaf_weights, options, levels)
-    weights = tables.node_weights if leaf_weights is None else node_weights(tables, leaf_weights)
+    weights = node_weights(tables, leaf_weights)
     found: Prepared = engine(
         target,
         real,
@@ -136,16 +133,6 @@ def prepare(
         levels,
     )
     return found
-
-
-def _factors(
-    level_weights: Tensor | Sequence[float] | None, weighting: Weighting | Tensor | None, tables: LossTables
-) -> Tensor:
-    if weighting is not None:
-        return as_factors(weighting, tables).double()
-    if level_weights is None:
-        return tables.factors
-    return tables.in_cut * as_level_weights(level_weights, tables).double().unsqueeze(1)
 
 
 def _engine(device: torch.device, real: torch.dtype, smoothing: float) -> Callable[..., Prepared] | None:

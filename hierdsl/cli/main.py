@@ -40,6 +40,7 @@ class _Lazy(click.Group):
         try:
             command = import_module(f"hierdsl.cli.{cmd_name.replace('-', '_')}").command
         finally:
+            gc.freeze()  # nor need it be looked through later
             gc.enable()
         assert isinstance(command, click.Command)  # noqa: S101 - our own modules
         return command

@@ -5,15 +5,15 @@
 FILE and DIR default to `camvid` and ../shared/data/camvid, JOBS to what the command chooses. All are run as a user
 runs them, start of Python included, one after the other for some rounds; printed are the medians and the ratio. A
 first round is not counted: it leaves the bytecode of the modules, as an installation does.
-The rival opens each label image with Pillow and decodes it, in one process, in as many threads, and does nothing
-with it. `validate` says how much of the difference is reading the .hier file. Last, the work alone: decoding and
-counting against decoding, both in this process, where nothing has to start.
+The rival opens each label image with Pillow and decodes it, in as many processes, or in one process in as many
+threads, and does nothing with it. `validate` says how much of the difference is reading the .hier file. Last, the
+work alone: decoding and counting against decoding, both from this process, where nothing has to be loaded.
 """
 
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from operator import truediv
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -25,13 +25,13 @@ from hierdsl.cli.common import read
 from hierdsl.data.content import read_content
 from hierdsl.data.fit import Counting
 from hierdsl.data.folder import find_labels
+from hierdsl.data.forked import at_once
 from hierdsl.data.labelled_tree import labelled_tree
-from hierdsl.data.parallel import InParallel, default_jobs
+from hierdsl.data.parallel import default_jobs
 
-ROUNDS = 11
+ROUNDS = 21
 RIVAL = """
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from PIL import Image
 
 def decode(path):
@@ -39,12 +39,22 @@ def decode(path):
         image.load()
 
 jobs, *paths = sys.stdin.read().split("\\n")
-if jobs == "1":
-    for path in paths:
-        decode(path)
-else:
-    with ThreadPoolExecutor(int(jobs)) as pool:
-        list(pool.map(decode, paths))
+"""
+PROCESSES = f"""{RIVAL}
+from multiprocessing import Pool
+
+with Pool(int(jobs)) as pool:
+    pool.map(decode, paths, chunksize=8)
+"""
+THREADS = f"""{RIVAL}
+from concurrent.futures import ThreadPoolExecutor
+
+with ThreadPoolExecutor(int(jobs)) as pool:
+    list(pool.map(decode, paths))
+"""
+ONE = f"""{RIVAL}
+for path in paths:
+    decode(path)
 """
 
 
@@ -63,16 +73,12 @@ def work_alone(file: str, paths: list[Path], jobs: int) -> float:
     seconds: dict[str, list[float]] = {"decoding": [], "counting": []}
     for _ in range(ROUNDS):
         start = perf_counter()
-        if jobs == 1:
-            for path in paths:
-                decode(path)
-        else:
-            with ThreadPoolExecutor(jobs) as pool:
-                list(pool.map(decode, paths))
+        with at_once(decode, paths, jobs, AHEAD) as done:
+            list(done)
         seconds["decoding"].append(perf_counter() - start)
         start = perf_counter()
         counting = Counting(tree, paths)
-        with InParallel(read_content, paths, jobs, ahead=AHEAD) as contents:
+        with at_once(read_content, paths, jobs, AHEAD) as contents:
             for image, content in enumerate(contents):
                 counting.add(image, content)
         counting.done()
@@ -87,8 +93,9 @@ def main() -> None:
     paths = find_labels(root)
     jobs = sys.argv[3] if len(sys.argv) > 3 else str(default_jobs())
     hierdsl = [sys.executable, "-m", "hierdsl"]
+    rivals = {"decoding": ONE} if jobs == "1" else {"in processes": PROCESSES, "in threads": THREADS}
     ways = {
-        "decoding alone": [sys.executable, "-c", RIVAL],
+        **{name: [sys.executable, "-c", text] for name, text in rivals.items()},
         "check-data": [*hierdsl, "check-data", file, "--data", str(root), "--jobs", jobs],
         "validate": [*hierdsl, "validate", file],
     }
@@ -105,12 +112,13 @@ def main() -> None:
                 seconds[name].append(perf_counter() - start)
             if done.returncode not in (0, 1) or "Traceback" in done.stderr:
                 sys.exit(done.stderr)
-    print(f"{len(paths)} label images, {jobs} threads, median of {ROUNDS} interleaved rounds")
+    print(f"{len(paths)} label images, {jobs} at once, median of {ROUNDS} interleaved rounds")
     for name, each in seconds.items():
         print(f"{name:>15} {median(each):.3f} s")
-    ratio = median(seconds["check-data"]) / median(seconds["decoding alone"])
-    print(f"check-data takes {ratio:.2f} times as long as decoding alone")
-    print(f"the work alone, in one process: {work_alone(file, paths, int(jobs)):.2f} times")
+    for name in rivals:
+        ratio = median(map(truediv, seconds["check-data"], seconds[name]))
+        print(f"check-data takes {ratio:.2f} times as long as decoding alone {name}")
+    print(f"the work alone, without any start: {work_alone(file, paths, int(jobs)):.2f} times")
 
 
 if __name__ == "__main__":

@@ -80,12 +80,12 @@ def command(
     from hierdsl.data.content import read_content  # noqa: PLC0415 - the same
     from hierdsl.data.error import DataError  # noqa: PLC0415 - the same
     from hierdsl.data.folder import find_labels  # noqa: PLC0415 - the same
-    from hierdsl.data.parallel import InParallel  # noqa: PLC0415 - the same
+    from hierdsl.data.forked import at_once  # noqa: PLC0415 - the same
 
     try:
         paths = find_labels(root)
         # the images are decoded while the file is parsed
-        with InParallel(read_content, paths, jobs, ahead=AHEAD) as contents:
+        with at_once(read_content, paths, jobs, AHEAD) as contents:
             text = read(file)
             name, scope = text.name, scope_or_exit(text, text.name)
             tree = _tree(scope, name, label_map or "", tolerance)

@@ -23,7 +23,12 @@ def default_jobs() -> int:
 
 
 _TOGETHER = 8
-"""Items that a thread takes at once, at most: handing over is what the threads wait for each other for."""
+"""Items that are taken at once, at most: handing over is what threads wait for each other for."""
+
+
+def chunk_size(items: int, jobs: int, ahead: int) -> int:
+    """How many items are taken at once: a few chunks for each of a short list, so that none has nothing to do."""
+    return max(1, min(_TOGETHER, min(ahead, items) // (4 * jobs)))
 
 
 class InParallel(Generic[_T, _R]):
@@ -53,8 +58,7 @@ class InParallel(Generic[_T, _R]):
             from concurrent import futures  # noqa: PLC0415 - one thread has no use for it
 
             ahead = 4 * threads if ahead is None else ahead
-            # a few for each thread even of a short list, so that none has nothing to do in the end
-            size = max(1, min(_TOGETHER, min(ahead, len(items)) // (4 * threads)))
+            size = chunk_size(len(items), threads, ahead)
             self._todo = (items[start : start + size] for start in range(0, len(items), size))
             self._pool = futures.ThreadPoolExecutor(threads)
             self._submit(max(1, ahead // size))

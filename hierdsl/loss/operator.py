@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.forward_ad import unpack_dual
 from torch.nn import Parameter
 
 from hierdsl.loss.eager import transforms_active
@@ -47,6 +48,8 @@ def fused(logits: Tensor, target: Tensor, call: Call) -> tuple[Tensor, Tensor]:
         loss, level_losses, _ = torch.ops.hierdsl.cross_entropy(logits, target, *call)
     elif transforms_active():
         loss, level_losses, _ = _Transformed.apply(logits, target, call)  # type: ignore[no-untyped-call]
+    elif not call.gradient and unpack_dual(logits).tangent is None:  # autograd has nothing to do
+        loss, level_losses, _ = _made(logits, target, call)
     else:
         loss, level_losses = _Fused.apply(logits, target, call)  # type: ignore[no-untyped-call]
     return loss, level_losses

@@ -15,7 +15,10 @@ from numba.extending import overload
 
 _INLINE: Any = {"forceinline": True, "fastmath": {"contract"}}
 _F = np.float32
-_LOWEST = _F(-87.0)  # below, the exponential is taken for 0: beside a sum of 1 or more it is nothing
+# 2**-127, below which the exponential is taken for 0: beside a sum of 1 or more it is nothing
+_LOWEST = _F(-88.02969)
+# added to a number, it leaves no place for what is behind the point, and the exponent of 2**k in the lowest bits
+_SHIFT = _F(1.5 * 2**23 + 127)
 _LOG2E, _LN2_HIGH, _LN2_LOW = _F(1.44269504088896341), _F(0.693359375), _F(-2.12194440e-4)
 _E = tuple(
     map(_F, (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 0.5))
@@ -49,12 +52,17 @@ def log(x: Any) -> Any:
     return math.log(x) if x > 0 else -math.inf
 
 
+def largest(values: Any) -> Any:
+    """The largest of some numbers; if one is no number, that or another that is none or any number."""
+    return max(values)
+
+
 @njit(**_INLINE)
 def exp32(x: Any) -> Any:
     """`exp` in float32."""
-    low = x < _LOWEST
-    x = _LOWEST if low else x
-    k = np.floor(x * _LOG2E + _F(0.5))
+    x = max(x, _LOWEST)
+    shifted = x * _LOG2E + _SHIFT
+    k = shifted - _SHIFT
     r = x - k * _LN2_HIGH - k * _LN2_LOW
     p = _E[0]
     p = p * r + _E[1]
@@ -62,9 +70,9 @@ def exp32(x: Any) -> Any:
     p = p * r + _E[3]
     p = p * r + _E[4]
     p = p * r + _E[5]
-    p = p * r * r + r + _F(1)
-    power = np.int32((np.int32(k) + np.int32(127)) << np.int32(23)).view(np.float32)
-    return _F(0) if low else p * power
+    p = p * r + _F(1)
+    p = p * r + _F(1)
+    return p * np.int32(np.float32(shifted).view(np.int32) << np.int32(23)).view(np.float32)
 
 
 @njit(**_INLINE)
@@ -90,6 +98,28 @@ def log32(x: Any) -> Any:
     return r + tail + exponent * _LN2_HIGH
 
 
+def _largest_as(integer: Any) -> Any:
+    """`largest` by the bits, of that type.
+
+    With all bits but the sign turned over below 0, they have the order of the numbers when read as integers; and
+    of integers, unlike floating-point numbers, a compiler knows that it may compare them in any order.
+    """
+    least, rest = integer(np.iinfo(integer).min), integer(np.iinfo(integer).max)
+    sign = integer(np.iinfo(integer).bits - 1)
+
+    @njit(**_INLINE)
+    def find(values: Any) -> Any:
+        best, as_integers = least, values.view(integer)
+        for c in range(values.size):  # iterating over the array itself would make no vector instructions
+            bits = as_integers[c]
+            best = max(best, integer(bits ^ (integer(bits >> sign) & rest)))
+        return integer(best ^ (integer(best >> sign) & rest)).view(values.dtype)
+
+    return find
+
+
+largest32, largest64 = _largest_as(np.int32), _largest_as(np.int64)
+
 # numba compares the arguments' names and annotations with those of what is overloaded, and wants a lambda to compile
 
 
@@ -105,3 +135,10 @@ def _log(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     if x == types.float32:
         return lambda x: log32(x)  # noqa: PLW0108
     return lambda x: math.log(x) if x > 0 else -math.inf
+
+
+@overload(largest, jit_options=_INLINE)
+def _largest(values):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    if values.dtype == types.float32:
+        return lambda values: largest32(values)  # noqa: PLW0108
+    return lambda values: largest64(values)  # noqa: PLW0108

@@ -87,7 +87,7 @@ def columns(
     even, siblings, make = terms.even.size > 1, terms.sibling.size > 1, gradient.size > 0
     real, some = logits.dtype, inner + 2 if siblings else 1
     e, s, r = (
-        np.empty((leaves, size), real),
+        np.empty((leaves if make else 1, size), real),
         np.empty((inner + 1, size), real),
         np.empty((inner + 1, size), real),
     )
@@ -104,14 +104,13 @@ def columns(
         n, at = number // per_image, number % per_image * size
         w = min(size, pixels - at)
         z, g = logits[n], gradient[n if make else 0]
-        found = _targets(target[n], at, ignore_index, rank, index, line, w)
-        if found == 0:
+        if not _targets(target[n], at, ignore_index, up.size, index, line, w):
             for c in range(g.shape[0]):
                 _fill(g[c, at : at + w], w)
             _fill(line[_LOSS], w)
         else:
-            alike = found == 1
-            _exponentials(z, at, up, e, s, line, w)
+            alike = _finest(rank, index, w) if even else True
+            _exponentials(z, at, up, e, s, line, w, make)
             if even:
                 _spread(z, at, terms.even, line, index, w, alike)
             if siblings:
@@ -179,45 +178,94 @@ def _add(row: Any, to: Any, w: int) -> None:
 
 
 @compiled()
-def _targets(target: Any, at: int, ignore_index: int, rank: Any, index: Any, line: Any, w: int) -> int:
-    """Read the targets: 0 if none counts, 1 if those that do have the same finest level, else 2."""
-    found, finest = 0, rank[0]
-    for p in range(w):
-        t = np.int64(target[at + p])
-        line[_VALID, p] = t != ignore_index
-        if t == ignore_index:
-            index[_Y, p] = rank.size
-            index[_FINEST, p] = finest
-            continue
-        y = np.uint32(t)
-        index[_Y, p] = y
-        if found == 0:
-            found, finest = 1, rank[y]
-            for q in range(p):
-                index[_FINEST, q] = finest
-        index[_FINEST, p] = rank[y]
-        if rank[y] != finest:
-            found = 2
-    return found
+def _largest(z: Any, at: int, line: Any, w: int) -> None:
+    """The largest logits.
+
+    The numbers go from one row to another and back, the last into that of the peaks: put back where it was, a number
+    would be stored only where it is larger, and such stores are slow. Four channels at once come faster from memory.
+    """
+    leaves = z.shape[0]
+    fours = (leaves - 1) // 4
+    to, other = (_PEAK, _LOSS) if (leaves - 1 - 3 * fours) % 2 == 0 else (_LOSS, _PEAK)
+    _copy(z[0, at : at + w], line[to], w)
+    for four in range(fours):
+        to, other, c = other, to, 1 + 4 * four
+        here = slice(at, at + w)
+        _largest_of_five(line[other], z[c, here], z[c + 1, here], z[c + 2, here], z[c + 3, here], line[to], w)
+    for c in range(1 + 4 * fours, leaves):
+        to, other = other, to
+        _larger(line[other], z[c, at : at + w], line[to], w)
 
 
 @compiled()
-def _exponentials(z: Any, at: int, up: Any, e: Any, s: Any, line: Any, w: int) -> None:
-    """The largest logits; the exponentials, and their sums below the parent of each leaf."""
-    peak = line[_PEAK]
+def _largest_of_five(one: Any, a: Any, b: Any, c: Any, d: Any, to: Any, w: int) -> None:
     for p in range(w):
-        peak[p] = z[0, at + p]
-    for c in range(1, e.shape[0]):
-        row = z[c, at : at + w]
-        for p in range(w):
-            peak[p] = max(peak[p], row[p])
+        first, second = max(b[p], a[p]), max(d[p], c[p])
+        best = max(second, first)
+        to[p] = max(one[p], best)
+
+
+@compiled()
+def _fill_with_one(row: Any, w: int) -> None:
+    for p in range(w):
+        row[p] = 1
+
+
+@compiled()
+def _smaller(one: Any, other: Any, to: Any, w: int) -> None:
+    for p in range(w):
+        to[p] = min(other[p], one[p])
+
+
+@compiled()
+def _larger(one: Any, other: Any, to: Any, w: int) -> None:
+    for p in range(w):
+        to[p] = max(other[p], one[p])
+
+
+@compiled()
+def _targets(target: Any, at: int, ignore_index: int, nodes: int, index: Any, line: Any, w: int) -> bool:
+    """Read the targets; whether any counts."""
+    of, y, valid, found = target[at : at + w], index[_Y], line[_VALID], 0
+    none, one, zero = np.uint32(nodes), line.dtype.type(1), line.dtype.type(0)
+    for p in range(w):
+        counts = of[p] != ignore_index
+        y[p] = np.uint32(of[p]) if counts else none
+        valid[p] = one if counts else zero
+        found += counts
+    return found > 0
+
+
+@compiled()
+def _finest(rank: Any, index: Any, w: int) -> bool:
+    """The finest level of each target, and that of the first for those that do not count; whether all are alike."""
+    y, finest, at, alike = index[_Y], index[_FINEST], 0, True
+    while y[at] == rank.size:
+        at += 1
+    first = rank[y[at]]
+    for p in range(w):
+        finest[p] = rank[y[p]] if y[p] < rank.size else first
+        alike &= finest[p] == first
+    return alike
+
+
+@compiled()
+def _exponentials(z: Any, at: int, up: Any, e: Any, s: Any, line: Any, w: int, keep: bool) -> None:
+    """The largest logits; the exponentials, if they are kept, and their sums below the parent of each leaf."""
+    _largest(z, at, line, w)
+    leaves = z.shape[0]
+    peak = line[_PEAK]
     _fill_rows(s, w)
-    for c in range(e.shape[0]):
-        row, to, total = z[c, at : at + w], e[c], s[up[c]]
-        for p in range(w):
-            value = exp(row[p] - peak[p])
-            to[p] = value
-            total[p] += value
+    for c in range(leaves):
+        row, to, total = z[c, at : at + w], e[c if keep else 0], s[up[c]]
+        if keep:
+            for p in range(w):
+                value = exp(row[p] - peak[p])
+                to[p] = value
+                total[p] += value
+        else:
+            for p in range(w):
+                total[p] += exp(row[p] - peak[p])
 
 
 @compiled()
@@ -268,15 +316,16 @@ def _sums(up: Any, s: Any, line: Any, w: int) -> bool:
     """Sum the exponentials upwards; whether one underflowed, or a logit is no number."""
     inner = s.shape[0] - 1
     leaves = up.size - inner
-    root, log_root, lowest, doubtful = s[inner], line[_LOG_ROOT], line[_PART], 0
-    tiny, infinite = s.dtype.type(TINY), s.dtype.type(np.inf)
-    for p in range(w):
-        lowest[p] = 1
+    root, log_root = s[inner], line[_LOG_ROOT]
+    tiny, infinite, doubtful = s.dtype.type(TINY), s.dtype.type(np.inf), 0
+    _fill_with_one(line[_PART if inner % 2 == 0 else _LOSS], w)
     for i in range(inner - 1, -1, -1):
         row, above = s[i], s[up[leaves + i]]
         for p in range(w):
             above[p] += row[p]
-            lowest[p] = min(lowest[p], row[p])
+        to, other = (_PART, _LOSS) if i % 2 == 0 else (_LOSS, _PART)  # as above
+        _smaller(line[other], row, line[to], w)
+    lowest = line[_PART]
     for p in range(w):
         log_root[p] = log(root[p])
         doubtful += (lowest[p] < tiny) | (not root[p] < infinite)

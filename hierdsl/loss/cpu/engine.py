@@ -7,7 +7,8 @@ import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,15 +20,13 @@ from hierdsl.loss.cpu.exact import exactly
 from hierdsl.loss.cpu.memory import empty_like
 from hierdsl.loss.cpu.rows import rows
 from hierdsl.loss.cpu.structures import Terms
-from hierdsl.loss.cpu.terms import count, terms
+from hierdsl.loss.cpu.terms import count, terms, totals
 from hierdsl.loss.cpu.whole_rows import whole_rows
 from hierdsl.loss.options import gradient_type, no_node
 from hierdsl.loss.shape import Shape
 
 _TILE = 1 << 15  # values of one tile: with their exponentials they stay in the second cache
-_CHUNK = (
-    1 << 18
-)  # values of one chunk at least: a quarter of a millisecond, well above what it costs to hand one on
+_CHUNK = 1 << 17  # values of one chunk at least: a tenth of a millisecond, above what it costs to hand one on
 _MOST_CHUNKS = 64
 _MANY = 512  # leaves from which on a row a pixel is faster
 _SLAB = 1 << 20  # values that are converted at a time, where the loops cannot read the logits as they are
@@ -82,9 +81,10 @@ def fused(
     )
     slope = empty_like(logits, gradient_type(logits)) if gradient else None
     losses = torch.empty(target.shape, dtype=real) if reduction == "none" else None
-    sums = run.tile(logits, target, slope, losses).to(real)
+    sums = run.sums(logits, target, slope, losses).astype(_NUMPY[real])
     # copies: an operator's outputs share no memory
-    return sums[0].clone() if losses is None else losses, sums[1:].clone(), slope
+    loss = torch.from_numpy(sums[:1].copy()).squeeze(0) if losses is None else losses
+    return loss, torch.from_numpy(sums[1:].copy()), slope
 
 
 def prepare(
@@ -118,43 +118,54 @@ def prepare(
     Raises:
         ValueError: A target is neither a node nor `ignore_index`.
     """
-    tree = Shape(*[table.numpy() for table in shape])
-    counts = _counts(target, ignore_index, len(tree.up))
-    found = terms(
-        tree,
-        counts,
-        factors.numpy(),
-        weights.numpy(),
-        reduction == "mean",
-        label_smoothing,
-        siblings,
-        focal_gamma,
-    )
-    made = found._replace(
-        **{
-            key: getattr(found, key).astype(_NUMPY[real], copy=False)
-            for key in Terms._fields
-            if key != "focus"
-        }
-    )
-    return Run(tree, made, ignore_index, levels)
+    tree = _arrays(*shape)
+    weights_of = weights.numpy()
+    counts = _count(target, ignore_index, len(tree.up))
+    total = totals(tree, counts, weights_of, reduction == "mean")
+    spread = Spread(label_smoothing, siblings, focal_gamma)
+    return Run(tree, counts, total, factors.numpy(), weights_of, spread, real, ignore_index, levels)
+
+
+@lru_cache(maxsize=64)
+def _arrays(*shape: Tensor) -> Shape:
+    """The tensors as arrays; by their identity, as tensors are hashed by that."""
+    return Shape(*[table.numpy() for table in shape])
+
+
+class Spread(NamedTuple):
+    """What the options make of the terms of a target."""
+
+    smoothing: float
+    siblings: bool
+    focus: float
 
 
 _NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
 
 
-def _counts(target: Tensor, ignore_index: int, nodes: int) -> NDArray[np.int64]:
+def _count(target: Tensor, ignore_index: int, nodes: int) -> NDArray[np.int64]:
+    """Count the targets of each node, (V,)."""
     flat = target.detach().long().reshape(-1).numpy()
-    counts = np.zeros(nodes, dtype=np.int64)
-    wrong = count(flat, ignore_index, counts)
-    if wrong:
+    parts = max(1, min(torch.get_num_threads(), flat.size // _CHUNK))
+    counts = np.zeros((parts, nodes), dtype=np.int64)
+    wrong = [0] * parts
+
+    def work(part: int) -> None:
+        some = flat[flat.size * part // parts : flat.size * (part + 1) // parts]
+        wrong[part] = count(some, ignore_index, counts[part])
+
+    _in_threads(work, parts)
+    if any(wrong):
         values = np.unique(flat[(flat != ignore_index) & ((flat < 0) | (flat >= nodes))])[:5].tolist()
-        raise ValueError(no_node(wrong, nodes, ignore_index, values))
-    return counts
+        raise ValueError(no_node(sum(wrong), nodes, ignore_index, values))
+    total: NDArray[np.int64] = counts[0] if parts == 1 else counts.sum(axis=0)
+    return total
 
 
 def _rows_of(tensor: Tensor) -> Tensor | None:
     """A view with one row a pixel, (M, C), where the channels lie side by side."""
+    if tensor.ndim == 2:
+        return tensor if tensor.is_contiguous() else None
     moved = tensor.movedim(1, -1)
     return moved.reshape(-1, tensor.shape[1]) if moved.is_contiguous() else None
 
@@ -162,32 +173,56 @@ def _rows_of(tensor: Tensor) -> Tensor | None:
 class Run:
     """The loops over a batch whose targets are counted; see `hierdsl.loss.tiled.Prepared`."""
 
-    def __init__(self, shape: Shape, made: Terms, ignore_index: int, levels: bool) -> None:
-        self.shape, self.terms, self.ignore_index, self.levels = shape, made, ignore_index, levels
-        smooth = made.even.size > 1 or made.sibling.size > 1
+    def __init__(
+        self,
+        shape: Shape,
+        counts: NDArray[np.int64],
+        total: NDArray[np.float64],
+        factors: NDArray[np.float64],
+        weights: NDArray[np.float64],
+        spread: Spread,
+        real: torch.dtype,
+        ignore_index: int,
+        levels: bool,
+    ) -> None:
+        self.shape, self.ignore_index, self.levels = shape, ignore_index, levels
+        self.counts, self.total, self.factors, self.weights = counts, total, factors, weights
+        self.spread, self.real = spread, real
         # without smoothing the sums on the way to the target are enough, if each is one of neighbours
-        self.row_loop = whole_rows if smooth or len(shape.span) < len(shape.children) - 1 else rows
+        self.sparse = spread.smoothing == 0 and len(shape.span) == len(shape.children) - 1
+
+    @cached_property
+    def terms(self) -> Terms:
+        """The coefficients of all nodes."""
+        found = terms(self.shape, self.counts, self.factors, self.weights, self.total, *self.spread)
+        number = _NUMPY[self.real]
+        tables = {name: getattr(found, name).astype(number, copy=False) for name in Terms._fields[:-1]}
+        return Terms(**tables, focus=found.focus)
 
     @property
     def by_rows(self) -> bool:
         """Whether a tile is done faster as (M, C), where its layout can be chosen, than as (1, C, M)."""
-        return self.row_loop is rows and len(self.shape.up) - len(self.shape.span) >= _MANY
+        return self.sparse and len(self.shape.up) - len(self.shape.span) >= _MANY
 
     def tile(self, logits: Tensor, target: Tensor, gradient: Tensor | None, losses: Tensor | None) -> Tensor:
         """The loss and the level losses, (1 + D,) float64, of some pixels of the batch; fills the others."""
-        real = torch.float64 if self.terms.target.dtype == np.float64 else torch.float32
+        return torch.from_numpy(self.sums(logits, target, gradient, losses))
+
+    def sums(
+        self, logits: Tensor, target: Tensor, gradient: Tensor | None, losses: Tensor | None
+    ) -> NDArray[np.float64]:
+        """The same as an array."""
         target = target.long()  # of other types one more of each loop would have to be compiled
         if logits.numel() == 0:
-            sums = np.zeros(1 + len(self.shape.groups))
             if losses is not None:
                 losses.zero_()
-        elif logits.dtype == real and logits.is_contiguous() and logits.ndim > 2:
-            sums = self.columns(logits, target, gradient, losses)
-        elif logits.dtype == real and (by_row := _rows_of(logits)) is not None:
-            sums = self.rows(by_row, target, None if gradient is None else _rows_of(gradient), losses)
-        else:
-            sums = self.slabs(logits, target, gradient, losses)
-        return torch.from_numpy(sums)
+            return np.zeros(1 + len(self.shape.groups))
+        if logits.dtype == self.real:
+            if logits.ndim > 2 and logits.is_contiguous():
+                return self.columns(logits, target, gradient, losses)
+            if (by_row := _rows_of(logits)) is not None:
+                return self.rows(by_row, target, None if gradient is None else _rows_of(gradient), losses)
+        return self.slabs(logits, target, gradient, losses)
 
     def columns(
         self, logits: Tensor, target: Tensor, gradient: Tensor | None, losses: Tensor | None
@@ -201,9 +236,10 @@ class Run:
         size = max(16, min(1024, _TILE // leaves // 16 * 16))
         tiles = images * -(-z.shape[2] // size)
 
+        what = (z, y, self.ignore_index, self.shape, self.terms)
+
         def work(first: int, last: int, sums: NDArray[np.float64]) -> None:
             aside = np.empty((last - first) * size, np.int64)
-            what = (z, y, self.ignore_index, self.shape, self.terms)
             taken = columns(*what, first, last, size, g, each, sums, self.levels, aside)
             if taken:
                 exactly(*what, aside[:taken], g, each, sums)
@@ -217,14 +253,19 @@ class Run:
         z, y = logits.detach().numpy(), target.reshape(-1).numpy()
         g = np.empty((1, 0), z.dtype) if gradient is None else gradient.numpy()
         each = np.empty(0, z.dtype) if losses is None else losses.reshape(-1).numpy()
+        loop: Callable[..., int] = rows if self.sparse else whole_rows
+        factors = (
+            (self.factors, self.weights, self.total, self.spread.focus) if self.sparse else (self.terms,)
+        )
 
         def work(first: int, last: int, sums: NDArray[np.float64]) -> None:
             aside = np.empty(last - first, np.int64)
-            what = (self.ignore_index, self.shape, self.terms)
-            taken = self.row_loop(z, y, *what, first, last, g, each, sums, self.levels, aside)
+            what = (first, last, g, each, sums, self.levels, aside)
+            taken = loop(z, y, self.ignore_index, self.shape, *factors, *what)
             if taken:
                 one = (..., None)
-                exactly(z[one], y[one], *what, aside[:taken], g[one], each[one], sums)
+                of_pixel = (self.ignore_index, self.shape, self.terms)
+                exactly(z[one], y[one], *of_pixel, aside[:taken], g[one], each[one], sums)
 
         return _in_chunks(work, len(z), z.size, len(self.shape.groups))
 
@@ -260,21 +301,30 @@ def _in_chunks(
     """Do `work(first, last, sums)` for all items, in chunks over the threads; the summed sums."""
     chunks = max(1, min(_MOST_CHUNKS, items, values // _CHUNK))
     sums = np.empty((chunks, 1 + levels))
+    _in_threads(
+        lambda number: work(items * number // chunks, items * (number + 1) // chunks, sums[number]), chunks
+    )
+    total: NDArray[np.float64] = sums[0] if chunks == 1 else sums.sum(axis=0)
+    return total
+
+
+def _in_threads(work: Callable[[int], None], count: int) -> None:
+    """Do `work(number)` for so many numbers, each thread of torch's number of them taking the next."""
+    if count == 1:
+        work(0)
+        return
     numbers = itertools.count()
 
     def worker() -> None:
-        while (number := next(numbers)) < chunks:
-            work(items * number // chunks, items * (number + 1) // chunks, sums[number])
+        while (number := next(numbers)) < count:
+            work(number)
 
-    threads = min(torch.get_num_threads(), chunks)
-    others = [_pool().submit(worker) for _ in range(threads - 1)]
+    others = [_pool().submit(worker) for _ in range(min(torch.get_num_threads(), count) - 1)]
     try:
         worker()
     finally:
         for other in others:
             other.result()
-    total: NDArray[np.float64] = sums.sum(axis=0)
-    return total
 
 
 @lru_cache(maxsize=1)

@@ -9,15 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from hierdsl.loss.cpu.arithmetic import exp, log
+from hierdsl.loss.cpu.arithmetic import exp, largest, log
 from hierdsl.loss.cpu.columns import TINY
 from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.exact import focal
-from hierdsl.loss.cpu.structures import Terms
+from hierdsl.loss.cpu.terms import factors_on_the_way
 from hierdsl.loss.shape import Shape
-
-LANES = 32
-"""Numbers that are compared side by side."""
 
 
 @compiled()
@@ -26,7 +23,10 @@ def rows(
     target: Any,
     ignore_index: int,
     shape: Shape,
-    terms: Terms,
+    factors_of: Any,
+    weights: Any,
+    total: Any,
+    focus: float,
     first: int,
     last: int,
     gradient: Any,
@@ -37,12 +37,18 @@ def rows(
 ) -> int:
     """Work through the rows from `first` to before `last`; no smoothing.
 
+    A batch has few rows beside the nodes of a large tree, so that the factors of each are made here, and not those
+    of all nodes beforehand.
+
     Args:
         logits: (M, C), float32 or float64.
         target: (M,), checked already.
         ignore_index: Of the pixels that count nowhere.
         shape: Of the tree; the leaves below each inner node are a run of channels.
-        terms: Coefficients, of the logits' type.
+        factors_of: Of -log p of each node in the cut of each level, (D, V).
+        weights: Of each node, (V,).
+        total: What each level is divided by, (D,).
+        focus: Exponent of the focal modulation.
         first: Row.
         last: Row.
         gradient: (M, C), to write; empty for none.
@@ -55,7 +61,7 @@ def rows(
         How many were set aside.
     """
     leaves, steps = logits.shape[1], shape.path.shape[1]
-    e, lanes = np.empty(leaves, logits.dtype), np.empty(LANES, logits.dtype)
+    e, parts = np.empty(leaves, logits.dtype), np.empty(steps + 1, logits.dtype)
     sums_of, nll = np.empty(steps, logits.dtype), np.empty(steps + 1, logits.dtype)
     sums[:] = 0
     taken = 0
@@ -65,7 +71,7 @@ def rows(
             g[:] = 0
         else:
             y = np.uint32(target[m])
-            peak = largest(z, lanes)
+            peak = largest(z)
             whole = exponentials(z, peak, e)
             depth = _sums_on_the_way(e, y, shape, sums_of)
             if not whole < np.inf or (depth and sums_of[depth - 1] < TINY):
@@ -73,13 +79,14 @@ def rows(
                 taken += 1
             else:
                 own = z[y] - peak if y < leaves else log(whole)
-                loss, factors, of_leaf = terms_on_the_way(own, whole, y, terms, sums_of, nll, depth)
+                factors_on_the_way(y, shape, factors_of, weights, total, parts)
+                loss, factors, of_leaf = terms_on_the_way(own, whole, parts, focus, sums_of, nll, depth)
                 if g.size:
                     _gradient(g, e, shape, y, factors / whole, sums_of, depth)
                     if y < leaves:
                         g[y] -= of_leaf
                 if levels:
-                    level_losses(shape, terms, y, nll, sums[1:])
+                    level_losses(shape, weights[y] / total, y, nll, sums[1:])
         sums[0] += loss
         if losses.size:
             losses[m] = loss
@@ -106,7 +113,7 @@ def _sums_on_the_way(e: Any, y: int, shape: Shape, sums: Any) -> int:
 
 @compiled()
 def terms_on_the_way(
-    own: Any, whole: Any, y: int, terms: Terms, sums: Any, nll: Any, depth: int
+    own: Any, whole: Any, parts: Any, focus: float, sums: Any, nll: Any, depth: int
 ) -> tuple[Any, Any, Any]:
     """The loss, the sum of all factors and that of the leaf; `sums` become factor / sum, `nll` is filled in."""
     steps, real = nll.size - 1, nll.dtype.type
@@ -114,12 +121,12 @@ def terms_on_the_way(
     loss, factors, of_leaf = real(0), real(0), real(0)
     for number in range(depth + 1):
         step = steps if number == depth else number
-        part = terms.target[y, step]
+        part = parts[step]
         if number < depth:
             nll[step] = log(whole / sums[step])
         modulation, slope = 1.0, 1.0
-        if terms.focus > 0:
-            modulation, slope = focal(nll[step], terms.focus)
+        if focus > 0:
+            modulation, slope = focal(nll[step], focus)
         loss += part * nll[step] * real(modulation)
         part *= real(slope)
         factors += part
@@ -128,22 +135,6 @@ def terms_on_the_way(
         else:
             of_leaf = part
     return loss, factors, of_leaf
-
-
-@compiled()
-def largest(z: Any, lanes: Any) -> Any:
-    """The largest number of a row, lane by lane."""
-    even = z.size // LANES * LANES
-    lanes[:] = z[0]
-    for at in range(0, even, LANES):
-        for j in range(LANES):
-            lanes[j] = max(lanes[j], z[at + j])
-    peak = z[0]
-    for j in range(LANES):
-        peak = max(peak, lanes[j])
-    for c in range(even, z.size):
-        peak = max(peak, z[c])
-    return peak
 
 
 @compiled()
@@ -183,13 +174,13 @@ def _scaled(g: Any, e: Any, start: int, end: int, factor: Any) -> None:
 
 
 @compiled()
-def level_losses(shape: Shape, terms: Terms, y: int, nll: Any, sums: Any) -> None:
-    """Add the level losses of one pixel."""
+def level_losses(shape: Shape, weights: Any, y: int, nll: Any, sums: Any) -> None:
+    """Add the level losses of one pixel, each with its weight."""
     leaves, steps = shape.up.size - (shape.children.size - 1), shape.path.shape[1]
     step, before = -1, -1
     for level in range(shape.rank[y] + 1):
         u = shape.node[y, level]
         if u != before:
             step = step + 1 if u >= leaves else steps
-        sums[level] += terms.level[y, level] * nll[step]
+        sums[level] += weights[level] * nll[step]
         before = u

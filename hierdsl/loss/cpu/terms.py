@@ -24,12 +24,41 @@ def count(target: Any, ignore_index: int, counts: Any) -> int:
 
 
 @compiled()
+def totals(shape: Shape, counts: Any, weights: Any, mean: bool) -> Any:
+    """What each level is divided by, (D,): the summed weights of its targets for a mean, else 1."""
+    total = np.zeros(shape.groups.size)
+    if mean:
+        for v in range(counts.size):
+            if counts[v]:
+                for level in range(shape.rank[v] + 1):
+                    total[level] += counts[v] * weights[v]
+    for level in range(total.size):
+        if not total[level] > 0:
+            total[level] = 1.0
+    return total
+
+
+@compiled()
+def factors_on_the_way(y: int, shape: Shape, factors: Any, weights: Any, total: Any, to: Any) -> None:
+    """One row of `Terms.target`, (K + 1,), without smoothing."""
+    leaves, last = shape.up.size - (shape.children.size - 1), to.size - 1
+    before, step = -1, -1
+    to[:] = 0
+    for level in range(shape.rank[y] + 1):
+        u = shape.node[y, level]
+        if u != before:
+            step = step + 1 if u >= leaves else last
+        to[step] += factors[level, u] / total[level] * weights[y]
+        before = u
+
+
+@compiled()
 def terms(
     shape: Shape,
     counts: Any,
     factors: Any,
     weights: Any,
-    mean: bool,
+    total: Any,
     smoothing: float,
     siblings: bool,
     focus: float,
@@ -41,7 +70,7 @@ def terms(
         counts: Targets of each node, (V,).
         factors: Factor of -log p of each node in the cut of each level, (D, V).
         weights: Weight of each node, (V,).
-        mean: Whether each level is divided by the summed weights of its targets.
+        total: What each level is divided by, (D,).
         smoothing: Share of the target's probability that is spread.
         siblings: Whether it is spread over the siblings of each node of the path, else over all groups.
         focus: Gamma.
@@ -49,15 +78,6 @@ def terms(
     nodes, levels = shape.node.shape
     inner = shape.children.size - 1
     leaves = nodes - inner
-    total = np.zeros(levels)
-    if mean:
-        for v in range(nodes):
-            if counts[v]:
-                for level in range(shape.rank[v] + 1):
-                    total[level] += counts[v] * weights[v]
-    for level in range(levels):
-        if not total[level] > 0:
-            total[level] = 1.0
     steps = shape.path.shape[1]
     target, whole = np.zeros((nodes + 1, steps + 1)), np.zeros(nodes + 1)
     own = np.zeros((nodes + 1, levels))

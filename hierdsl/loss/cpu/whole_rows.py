@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from hierdsl.loss.cpu.arithmetic import log
+from hierdsl.loss.cpu.arithmetic import largest, log
 from hierdsl.loss.cpu.columns import TINY
 from hierdsl.loss.cpu.compiled import compiled
-from hierdsl.loss.cpu.rows import LANES, exponentials, largest, level_losses, terms_on_the_way
+from hierdsl.loss.cpu.rows import exponentials, level_losses, terms_on_the_way
 from hierdsl.loss.cpu.structures import Terms
 from hierdsl.loss.shape import Shape
 
@@ -33,8 +33,7 @@ def whole_rows(
     """Work through the rows from `first` to before `last`; the arguments are those of `rows`."""
     real, leaves, inner = logits.dtype, logits.shape[1], shape.children.size - 1
     steps = shape.path.shape[1]
-    e, lanes = np.empty(leaves, real), np.empty(LANES, real)
-    s, r = np.empty(inner + 1, real), np.empty(inner + 1, real)
+    e, s, r = np.empty(leaves, real), np.empty(inner + 1, real), np.empty(inner + 1, real)
     x, factors_of = np.empty(leaves + inner, real), np.zeros(leaves + inner, real)
     on_the_way, nll = np.empty(steps, real), np.empty(steps + 1, real)
     sums[:] = 0
@@ -45,7 +44,7 @@ def whole_rows(
             g[:] = 0
         else:
             y = np.uint32(target[m])
-            peak = largest(z, lanes)
+            peak = largest(z)
             exponentials(z, peak, e)
             lowest = _sums(e, shape.up, s)
             whole, depth = s[inner], 0
@@ -57,7 +56,9 @@ def whole_rows(
                 taken += 1
             else:
                 own = z[y] - peak if y < leaves else log(whole)
-                loss, factors, of_leaf = terms_on_the_way(own, whole, y, terms, on_the_way, nll, depth)
+                loss, factors, of_leaf = terms_on_the_way(
+                    own, whole, terms.target[y], terms.focus, on_the_way, nll, depth
+                )
                 spread = _spread(z, peak, s, y, depth, shape, terms, x, factors_of)
                 loss += spread[0]
                 factors += spread[1]
@@ -68,7 +69,7 @@ def whole_rows(
                     if y < leaves:
                         g[y] -= of_leaf
                 if levels:
-                    level_losses(shape, terms, y, nll, sums[1:])
+                    level_losses(shape, terms.level[y], y, nll, sums[1:])
         sums[0] += loss
         if losses.size:
             losses[m] = loss

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,17 +16,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hierdsl.loss.cpu.columns import columns
+from hierdsl.loss.cpu.even_rows import even_rows
 from hierdsl.loss.cpu.exact import exactly
 from hierdsl.loss.cpu.memory import empty_like
 from hierdsl.loss.cpu.rows import rows
+from hierdsl.loss.cpu.sibling_rows import sibling_rows
 from hierdsl.loss.cpu.structures import Terms
-from hierdsl.loss.cpu.terms import count, terms, totals
+from hierdsl.loss.cpu.terms import children_of, count, even_factors, sibling_factors, terms, totals
 from hierdsl.loss.cpu.whole_rows import whole_rows
 from hierdsl.loss.options import gradient_type, no_node
 from hierdsl.loss.shape import Shape
 
 _TILE = 1 << 15  # values of one tile: with their exponentials they stay in the second cache
-_CHUNK = 1 << 17  # values of one chunk at least: a tenth of a millisecond, above what it costs to hand one on
+_CHUNK = 120_000  # values of one chunk at least: a tenth of a millisecond, above what it costs to hand one on
 _MOST_CHUNKS = 64
 _MANY = 512  # leaves from which on a row a pixel is faster
 _SLAB = 1 << 20  # values that are converted at a time, where the loops cannot read the logits as they are
@@ -188,8 +190,8 @@ class Run:
         self.shape, self.ignore_index, self.levels = shape, ignore_index, levels
         self.counts, self.total, self.factors, self.weights = counts, total, factors, weights
         self.spread, self.real = spread, real
-        # without smoothing the sums on the way to the target are enough, if each is one of neighbours
-        self.sparse = spread.smoothing == 0 and len(shape.span) == len(shape.children) - 1
+        # the channels below each inner node are neighbours
+        self.in_order = len(shape.span) == len(shape.children) - 1
 
     @cached_property
     def terms(self) -> Terms:
@@ -199,10 +201,30 @@ class Run:
         tables = {name: getattr(found, name).astype(number, copy=False) for name in Terms._fields[:-1]}
         return Terms(**tables, focus=found.focus)
 
+    @cached_property
+    def row_loop(self) -> tuple[Callable[..., int], tuple[Any, ...]]:
+        """The loop over rows, and what it is given between the shape and the first row."""
+        number, (smoothing, siblings, focus) = _NUMPY[self.real], self.spread
+        factors = (self.factors, self.weights, self.total)
+        if smoothing == 0 and self.in_order:
+            return rows, (*factors, focus)
+        if siblings and self.in_order:
+            made = sibling_factors(self.shape, *factors, smoothing)
+            given = (*children_of(self.shape), *(table.astype(number) for table in made))
+            return sibling_rows, (*given, *factors, smoothing, focus)
+        if siblings or smoothing == 0:
+            return whole_rows, (self.terms,)
+        made = even_factors(self.shape, *factors, smoothing)
+        return even_rows, (*(table.astype(number) for table in made), *factors, smoothing, focus)
+
     @property
     def by_rows(self) -> bool:
         """Whether a tile is done faster as (M, C), where its layout can be chosen, than as (1, C, M)."""
-        return self.sparse and len(self.shape.up) - len(self.shape.span) >= _MANY
+        return (
+            self.in_order
+            and self.spread.smoothing == 0
+            and len(self.shape.up) - len(self.shape.span) >= _MANY
+        )
 
     def tile(self, logits: Tensor, target: Tensor, gradient: Tensor | None, losses: Tensor | None) -> Tensor:
         """The loss and the level losses, (1 + D,) float64, of some pixels of the batch; fills the others."""
@@ -253,15 +275,12 @@ class Run:
         z, y = logits.detach().numpy(), target.reshape(-1).numpy()
         g = np.empty((1, 0), z.dtype) if gradient is None else gradient.numpy()
         each = np.empty(0, z.dtype) if losses is None else losses.reshape(-1).numpy()
-        loop: Callable[..., int] = rows if self.sparse else whole_rows
-        factors = (
-            (self.factors, self.weights, self.total, self.spread.focus) if self.sparse else (self.terms,)
-        )
+        loop, given = self.row_loop
 
         def work(first: int, last: int, sums: NDArray[np.float64]) -> None:
             aside = np.empty(last - first, np.int64)
             what = (first, last, g, each, sums, self.levels, aside)
-            taken = loop(z, y, self.ignore_index, self.shape, *factors, *what)
+            taken = loop(z, y, self.ignore_index, self.shape, *given, *what)
             if taken:
                 one = (..., None)
                 of_pixel = (self.ignore_index, self.shape, self.terms)

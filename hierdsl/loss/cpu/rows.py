@@ -79,7 +79,7 @@ def rows(
                 taken += 1
             else:
                 own = z[y] - peak if y < leaves else log(whole)
-                factors_on_the_way(y, shape, factors_of, weights, total, parts)
+                factors_on_the_way(y, shape, factors_of, weights, total, 0.0, False, parts)
                 loss, factors, of_leaf = terms_on_the_way(own, whole, parts, focus, sums_of, nll, depth)
                 if g.size:
                     _gradient(g, e, shape, y, factors / whole, sums_of, depth)
@@ -105,7 +105,7 @@ def _sums_on_the_way(e: Any, y: int, shape: Shape, sums: Any) -> int:
     below = e[y] if y < leaves else e.dtype.type(0)
     for step in range(depth - 1, -1, -1):
         i = shape.path[y, step]
-        below += _sum(e[shape.span[i, 0] : start]) + _sum(e[end : shape.span[i, 1]])
+        below += sum_of(e[shape.span[i, 0] : start]) + sum_of(e[end : shape.span[i, 1]])
         start, end = shape.span[i, 0], shape.span[i, 1]
         sums[step] = below
     return depth
@@ -142,11 +142,12 @@ def exponentials(z: Any, peak: Any, e: Any) -> Any:
     """Write e**(z - peak) and give their sum."""
     for c in range(z.size):
         e[c] = exp(z[c] - peak)
-    return _sum(e)
+    return sum_of(e)
 
 
 @compiled(any_order=True)
-def _sum(values: Any) -> Any:
+def sum_of(values: Any) -> Any:
+    """The sum, in whichever order is fast."""
     total = values.dtype.type(0)
     for c in range(values.size):
         total += values[c]
@@ -159,15 +160,16 @@ def _gradient(g: Any, e: Any, shape: Shape, y: int, base: Any, parts: Any, depth
     start, end = np.uint32(0), np.uint32(g.size)
     for step in range(depth):
         i = shape.path[y, step]
-        _scaled(g, e, start, shape.span[i, 0], base)
-        _scaled(g, e, shape.span[i, 1], end, base)
+        scaled(g, e, start, shape.span[i, 0], base)
+        scaled(g, e, shape.span[i, 1], end, base)
         start, end = shape.span[i, 0], shape.span[i, 1]
         base -= parts[step]
-    _scaled(g, e, start, end, base)
+    scaled(g, e, start, end, base)
 
 
 @compiled()
-def _scaled(g: Any, e: Any, start: int, end: int, factor: Any) -> None:
+def scaled(g: Any, e: Any, start: int, end: int, factor: Any) -> None:
+    """Write factor * e into a piece of the gradient."""
     to, of = g[start:end], e[start:end]
     for c in range(to.size):
         to[c] = of[c] * factor

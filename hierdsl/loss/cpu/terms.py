@@ -39,8 +39,10 @@ def totals(shape: Shape, counts: Any, weights: Any, mean: bool) -> Any:
 
 
 @compiled()
-def factors_on_the_way(y: int, shape: Shape, factors: Any, weights: Any, total: Any, to: Any) -> None:
-    """One row of `Terms.target`, (K + 1,), without smoothing."""
+def factors_on_the_way(
+    y: int, shape: Shape, factors: Any, weights: Any, total: Any, smoothing: float, siblings: bool, to: Any
+) -> None:
+    """One row of `Terms.target`, (K + 1,); the others are those of `terms`."""
     leaves, last = shape.up.size - (shape.children.size - 1), to.size - 1
     before, step = -1, -1
     to[:] = 0
@@ -48,8 +50,45 @@ def factors_on_the_way(y: int, shape: Shape, factors: Any, weights: Any, total: 
         u = shape.node[y, level]
         if u != before:
             step = step + 1 if u >= leaves else last
-        to[step] += factors[level, u] / total[level] * weights[y]
+        alone = siblings and (u == before or shape.children[shape.up[u]] == 1)  # nobody to share with
+        to[step] += (1.0 if alone else 1.0 - smoothing) * factors[level, u] / total[level] * weights[y]
         before = u
+
+
+@compiled()
+def sibling_factors(
+    shape: Shape, factors: Any, weights: Any, total: Any, smoothing: float
+) -> tuple[Any, Any]:
+    """`Terms.sibling` and `Terms.sibling_sum`."""
+    sibling, summed = np.zeros(shape.rank.size), np.zeros(shape.children.size + 1)
+    for v in range(sibling.size):
+        above = shape.up[v]
+        if shape.children[above] == 1:
+            continue
+        level = 0
+        while level <= shape.rank[v] and shape.node[v, level] != v:
+            level += 1
+        if level <= shape.rank[v]:
+            sibling[v] = smoothing * factors[level, v] / total[level] * weights[v] / shape.children[above]
+            summed[above] += sibling[v]
+    return sibling, summed
+
+
+@compiled()
+def even_factors(shape: Shape, factors: Any, weights: Any, total: Any, smoothing: float) -> tuple[Any, Any]:
+    """`Terms.even` and `Terms.even_sum`."""
+    nodes, levels = shape.node.shape
+    even, summed = np.zeros((levels, nodes)), np.zeros(levels)
+    for level in range(levels):
+        for v in range(nodes):
+            if shape.node[v, level] == v:
+                even[level, v] = (
+                    smoothing * factors[level, v] / total[level] * weights[v] / shape.groups[level]
+                )
+            if level > 0:
+                even[level, v] += even[level - 1, v]
+            summed[level] += even[level, v]
+    return even, summed
 
 
 @compiled()
@@ -76,41 +115,32 @@ def terms(
         focus: Gamma.
     """
     nodes, levels = shape.node.shape
-    inner = shape.children.size - 1
-    leaves = nodes - inner
-    steps = shape.path.shape[1]
+    inner, steps = shape.children.size - 1, shape.path.shape[1]
     target, whole = np.zeros((nodes + 1, steps + 1)), np.zeros(nodes + 1)
     own = np.zeros((nodes + 1, levels))
-    even = np.zeros((levels, nodes) if smoothing > 0 and not siblings else (1, 1))
-    even_sum = np.zeros(levels)
-    sibling = np.zeros(nodes if smoothing > 0 and siblings else 1)
-    sibling_sum = np.zeros(inner + 2)
     for v in range(nodes):
-        if not (counts[v] or smoothing > 0):  # nothing asks for it; of a large tree a batch meets few nodes
-            continue
-        before, step = -1, -1
-        for level in range(shape.rank[v] + 1):
-            u = shape.node[v, level]
-            if u != before:
-                step = step + 1 if u >= leaves else steps
-            own[v, level] = weights[v] / total[level]
-            factor = factors[level, u] / total[level]
-            alone = siblings and (u == before or shape.children[shape.up[u]] == 1)  # nobody to share with
-            part = (1.0 if alone else 1.0 - smoothing) * factor * weights[v]
-            target[v, step] += part
-            whole[v] += part
-            if smoothing > 0 and u == v:
-                share = smoothing * factor * weights[v]
-                if not siblings:
-                    even[level, v] = share / shape.groups[level]
-                elif not alone:
-                    sibling[v] = share / shape.children[shape.up[v]]
-                    sibling_sum[shape.up[v]] += sibling[v]
-            before = u
-    if smoothing > 0 and not siblings:
-        for level in range(levels):
-            for v in range(nodes):
-                if level > 0:
-                    even[level, v] += even[level - 1, v]
-                even_sum[level] += even[level, v]
+        if counts[v]:  # else nothing asks for it: of a large tree a batch meets few nodes
+            factors_on_the_way(v, shape, factors, weights, total, smoothing, siblings, target[v])
+            whole[v] = target[v].sum()
+            for level in range(shape.rank[v] + 1):
+                own[v, level] = weights[v] / total[level]
+    even, even_sum = np.zeros((1, 1)), np.zeros(levels)
+    sibling, sibling_sum = np.zeros(1), np.zeros(inner + 2)
+    if smoothing > 0 and siblings:
+        sibling, sibling_sum = sibling_factors(shape, factors, weights, total, smoothing)
+    elif smoothing > 0:
+        even, even_sum = even_factors(shape, factors, weights, total, smoothing)
     return Terms(target, whole, own, even, even_sum, sibling, sibling_sum, focus)
+
+
+@compiled()
+def children_of(shape: Shape) -> tuple[Any, Any]:
+    """The children of inner node i and, last, of the root: `nodes[first[i] : first[i + 1]]`, in their order."""
+    first = np.zeros(shape.children.size + 1, np.int64)
+    for i in range(shape.children.size):
+        first[i + 1] = first[i] + shape.children[i]
+    free, nodes = first[:-1].copy(), np.empty(shape.up.size, np.int64)
+    for v in range(nodes.size):
+        nodes[free[shape.up[v]]] = v
+        free[shape.up[v]] += 1
+    return first, nodes

@@ -1,0 +1,164 @@
+"""The loss over rows, (M, C), with smoothing within the siblings of each node on the way to the target.
+
+As `hierdsl.loss.cpu.rows`: the children of the nodes on the way cut a row into pieces, each of neighbours; a piece
+has one sum, and in it the gradient is e_c times one number.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from hierdsl.loss.cpu.arithmetic import largest, log
+from hierdsl.loss.cpu.columns import TINY
+from hierdsl.loss.cpu.compiled import compiled
+from hierdsl.loss.cpu.rows import exponentials, level_losses, scaled, sum_of, terms_on_the_way
+from hierdsl.loss.cpu.terms import factors_on_the_way
+from hierdsl.loss.shape import Shape
+
+
+@compiled()
+def sibling_rows(
+    logits: Any,
+    target: Any,
+    ignore_index: int,
+    shape: Shape,
+    first_child: Any,
+    children: Any,
+    sibling: Any,
+    sibling_sum: Any,
+    factors_of: Any,
+    weights: Any,
+    total: Any,
+    smoothing: float,
+    focus: float,
+    first: int,
+    last: int,
+    gradient: Any,
+    losses: Any,
+    sums: Any,
+    levels: bool,
+    aside: Any,
+) -> int:
+    """Work through the rows from `first` to before `last`.
+
+    Args:
+        logits: See `rows`, and for all that is not here.
+        target: See there.
+        ignore_index: See there.
+        shape: See there.
+        first_child: Of each inner node and the root, in `children`; see `children_of`.
+        children: Nodes.
+        sibling: Factor of each node where its parent is on the way, (V,), of the logits' type.
+        sibling_sum: Its sums, (I + 2,), of that type.
+        factors_of: See `rows`.
+        weights: See there.
+        total: See there.
+        smoothing: Share of the target's probability that is spread.
+        focus: See `rows`.
+        first: See there.
+        last: See there.
+        gradient: See there.
+        losses: See there.
+        sums: See there.
+        levels: See there.
+        aside: See there.
+    """
+    real, leaves, steps, inner = logits.dtype, logits.shape[1], shape.path.shape[1], shape.children.size - 1
+    e, parts, s = np.empty(leaves, real), np.empty(steps + 1, real), np.empty(inner + 1, real)
+    sums_of, nll = np.empty(steps, real), np.empty(steps + 1, real)
+    sums[:] = 0
+    taken = 0
+    for m in range(first, last):
+        z, g, loss = logits[m], gradient[m if gradient.size else 0], real.type(0)
+        if np.int64(target[m]) == ignore_index:
+            g[:] = 0
+        else:
+            y = np.int64(target[m])
+            peak = largest(z)
+            whole = exponentials(z, peak, e)
+            depth = 0
+            while depth < steps and shape.path[y, depth] < inner:
+                depth += 1
+            opened = depth + 1 if y < leaves else depth  # the root and those on the way but for the target
+            lowest = _sums(e, shape, first_child, children, y, opened, s)
+            if not whole < np.inf or lowest < real.type(TINY):
+                aside[taken] = m
+                taken += 1
+            else:
+                for step in range(depth):
+                    sums_of[step] = s[shape.path[y, step]]
+                own = z[y] - peak if y < leaves else log(whole)
+                factors_on_the_way(y, shape, factors_of, weights, total, smoothing, True, parts)
+                loss, factors, of_leaf = terms_on_the_way(own, whole, parts, focus, sums_of, nll, depth)
+                spread, more = real.type(0), real.type(0)
+                for step in range(opened):
+                    i = inner if step == 0 else np.int64(shape.path[y, step - 1])
+                    more += sibling_sum[i]
+                    spread += _logs(z, peak, s, sibling, children[first_child[i] : first_child[i + 1]])
+                loss += more * log(whole) - spread
+                factors += more
+                if g.size:
+                    base = factors / whole
+                    for step in range(opened):
+                        i = inner if step == 0 else np.int64(shape.path[y, step - 1])
+                        on = np.int64(leaves + shape.path[y, step]) if step < depth else y
+                        _gradient(
+                            g, e, s, shape, sibling, children[first_child[i] : first_child[i + 1]], on, base
+                        )
+                        if step < depth:
+                            base -= (
+                                sums_of[step] + sibling[on] / s[on - leaves]
+                            )  # the former by now factor / sum
+                    if y < leaves:
+                        g[y] -= of_leaf
+                    else:
+                        scaled(g, e, shape.span[y - leaves, 0], shape.span[y - leaves, 1], base)
+                if levels:
+                    level_losses(shape, weights[y] / total, y, nll, sums[1:])
+        sums[0] += loss
+        if losses.size:
+            losses[m] = loss
+    return taken
+
+
+@compiled()
+def _sums(e: Any, shape: Shape, first_child: Any, children: Any, y: int, opened: int, s: Any) -> Any:
+    """Write the sum of each inner node that is on the way or a child of a node on it; the least."""
+    leaves, inner, lowest = e.size, s.size - 1, e.dtype.type(1)
+    for step in range(opened - 1, -1, -1):  # what is on the way is summed before its parent is
+        i = inner if step == 0 else np.int64(shape.path[y, step - 1])
+        on = np.int64(leaves + shape.path[y, step]) if step < opened - 1 else y
+        summed = e.dtype.type(0)
+        for v in children[first_child[i] : first_child[i + 1]]:
+            if v < leaves:
+                summed += e[v]
+            else:
+                if v != on or step == opened - 1:
+                    s[v - leaves] = sum_of(e[shape.span[v - leaves, 0] : shape.span[v - leaves, 1]])
+                    lowest = min(lowest, s[v - leaves])
+                summed += s[v - leaves]
+        s[i] = summed
+        lowest = min(lowest, summed)
+    return lowest
+
+
+@compiled()
+def _logs(z: Any, peak: Any, s: Any, factors: Any, nodes: Any) -> Any:
+    """The sum over some nodes of factor * log of the summed exponentials; a factor of 0 silences what is infinite."""
+    leaves, found = z.size, z.dtype.type(0)
+    for v in nodes:
+        if factors[v] != 0:
+            found += factors[v] * (z[v] - peak if v < leaves else log(s[v - leaves]))
+    return found
+
+
+@compiled()
+def _gradient(g: Any, e: Any, s: Any, shape: Shape, factors: Any, nodes: Any, on: int, base: Any) -> None:
+    """The gradient below some siblings, but for the inner node that is on the way."""
+    leaves = g.size
+    for v in nodes:
+        if v < leaves:
+            g[v] = e[v] * base - factors[v]
+        elif v != on:
+            i = v - leaves
+            scaled(g, e, shape.span[i, 0], shape.span[i, 1], base - factors[v] / s[i])

@@ -4,16 +4,17 @@
     python benchmarks/loss.py --quick          small shapes, few runs: does it run?
     python benchmarks/loss.py --only vistas    one shape
 
-Each row is a form of the loss, its runs in turn with those of the others, each after one uncounted: the median time,
-its ratio to `F.cross_entropy`, the least and the largest ratio of one round, and the largest memory beyond what was
-there before (logits and targets), in sizes of the logits. Below, the relative errors of value and gradient against
-float64.
+Each row is a form of the loss, its runs in turn with those of the others, in an order that changes, each after one
+uncounted, and what is shorter than 5 ms some times in a row: the median time, its ratio to `F.cross_entropy`, the
+least and the largest ratio of one round, and the largest memory beyond what was there before (logits and targets),
+in sizes of the logits. Below, the relative errors of value and gradient against float64.
 """
 
 import argparse
 import ctypes
 import gc
 import platform
+import random
 import statistics
 import sys
 import time
@@ -133,18 +134,20 @@ def once(form: Form, logits: Tensor, target: Tensor, *, backward: bool) -> None:
             form(logits, target)
 
 
-def seconds(step: Callable[[], None], device: torch.device) -> float:
-    """How long one step takes, on the GPU by its own clock."""
+def seconds(step: Callable[[], None], device: torch.device, steps: int = 1) -> float:
+    """How long one step takes, the mean of some, on the GPU by its own clock."""
     if device.type == "cuda":
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         start.record()
-        step()
+        for _ in range(steps):
+            step()
         end.record()
         torch.cuda.synchronize()
-        return start.elapsed_time(end) / 1e3
+        return start.elapsed_time(end) / 1e3 / steps
     begin = time.perf_counter()
-    step()
-    return time.perf_counter() - begin
+    for _ in range(steps):
+        step()
+    return (time.perf_counter() - begin) / steps
 
 
 def peak_memory(step: Callable[[], None], device: torch.device) -> float:
@@ -202,13 +205,16 @@ def measure(
             f"{'least':>6} {'most':>6}  {'extra memory':>12}"
         )
         times: dict[str, list[float]] = {key: [] for key in chosen}
+        steps = dict.fromkeys(chosen, 1)
+        order = random.Random(0)  # noqa: S311 - a different one each round, so that none always follows the same
         for number in range(-2, runs):
-            for key, form in chosen.items():
+            for key in order.sample(list(chosen), len(chosen)):
                 if number > 2 and times[key][0] > 50 * times["flat cross-entropy"][0]:
                     continue  # three rounds tell enough of what is that slow
-                step = partial(once, form, logits, target, backward=backward)
+                step = partial(once, chosen[key], logits, target, backward=backward)
                 step()  # so that none pays for what the one before left in caches and allocator
-                taken = seconds(step, device)
+                taken = seconds(step, device, steps[key])
+                steps[key] = 1 + int(5e-3 / taken)  # what is short, some times in a row
                 if number >= 0:
                     times[key].append(taken)
         flat = times["flat cross-entropy"]

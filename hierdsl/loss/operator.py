@@ -5,6 +5,9 @@ program runs, the autograd function holds that gradient alone and multiplies it 
 `torch.func`; compiled and exported code uses the operator, whose formula changes nothing in place.
 """
 
+from collections.abc import Callable
+from functools import lru_cache
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import torch
@@ -55,12 +58,18 @@ def fused(logits: Tensor, target: Tensor, call: Call) -> tuple[Tensor, Tensor]:
     return loss, level_losses
 
 
-def _made(logits: Tensor, target: Tensor, call: Call) -> Outputs:
-    if logits.device.type == "cuda":
-        from hierdsl.loss.gpu.engine import fused as engine  # noqa: PLC0415 - Triton is loaded at the first loss
-    else:
-        from hierdsl.loss.cpu.engine import fused as engine  # noqa: PLC0415 - and so is Numba
-    loss, level_losses, slope = engine(logits, target, *call)
+def _made(logits: Tensor, target: Tensor, call: Call) -> tuple[Tensor, Tensor, Tensor | None]:
+    return _engine(logits.is_cuda)(logits, target, *call)
+
+
+@lru_cache(maxsize=2)
+def _engine(cuda: bool) -> Callable[..., tuple[Tensor, Tensor, Tensor | None]]:
+    """The one-pass loss of a device; Triton or Numba is loaded at the first loss."""
+    return import_module(f"hierdsl.loss.{'gpu' if cuda else 'cpu'}.engine").fused  # type: ignore[no-any-return]
+
+
+def _operator(logits: Tensor, target: Tensor, *call: Any) -> Outputs:
+    loss, level_losses, slope = _made(logits, target, Call(*call))
     return loss, level_losses, logits.new_empty(0) if slope is None else slope
 
 
@@ -71,12 +80,15 @@ class _Fused(torch.autograd.Function):
     def forward(ctx: Any, logits: Tensor, target: Tensor, call: Call) -> tuple[Tensor, Tensor]:
         loss, level_losses, slope = _made(logits, target, call)
         ctx.mark_non_differentiable(level_losses)
+        ctx.set_materialize_grads(False)
         ctx.save_for_backward(logits, target)
         ctx.call, ctx.slope = call, slope
         return loss, level_losses
 
     @staticmethod
-    def backward(ctx: Any, by: Tensor, *_: Any) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, by: Tensor | None, *_: Any) -> tuple[Tensor | None, None, None]:
+        if by is None:  # nothing comes back to the loss
+            return None, None, None
         logits, target = ctx.saved_tensors
         slope, ctx.slope = ctx.slope, None
         if slope is None:
@@ -104,7 +116,7 @@ class _Transformed(_Fused):
 
     @staticmethod
     def forward(logits: Tensor, target: Tensor, call: Call) -> Outputs:  # type: ignore[override]
-        return _made(logits, target, call)
+        return _operator(logits, target, *call)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Call], output: Outputs) -> None:
@@ -113,7 +125,7 @@ class _Transformed(_Fused):
         ctx.save_for_backward(inputs[0], slope)
 
     @staticmethod
-    def backward(ctx: Any, by: Tensor, *_: Any) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, by: Any, *_: Any) -> tuple[Tensor, None, None]:
         logits, slope = ctx.saved_tensors
         return _Once.apply(slope, by, logits), None, None  # type: ignore[no-untyped-call]
 
@@ -151,10 +163,6 @@ def _scale(slope: Tensor, by: Tensor) -> Tensor:
 
 def _scaled(slope: Tensor, by: Tensor, dtype: torch.dtype) -> Tensor:
     return (slope * (by.unsqueeze(1) if by.ndim else by)).to(dtype)
-
-
-def _operator(logits: Tensor, target: Tensor, *call: Any) -> Outputs:
-    return _made(logits, target, Call(*call))
 
 
 def _fake(logits: Tensor, target: Tensor, *call: Any) -> Outputs:

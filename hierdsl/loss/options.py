@@ -14,6 +14,7 @@ from hierdsl.weighting import Weighting
 Reduction = Literal["mean", "sum", "none"]
 Smoothing = Literal["uniform", "siblings"]
 Engine = Literal["auto", "fused", "reference"]
+_REDUCTIONS, _SMOOTHINGS = get_args(Reduction), get_args(Smoothing)
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,11 @@ class Options:
     focal_gamma: float
 
     def __post_init__(self) -> None:
-        if self.reduction not in get_args(Reduction):
+        if self.reduction not in _REDUCTIONS:
             raise ValueError(f"reduction is 'mean', 'sum' or 'none', not {self.reduction!r}")
         if not 0 <= self.label_smoothing <= 1:
             raise ValueError(f"label_smoothing is between 0 and 1, not {self.label_smoothing}")
-        if self.smoothing not in get_args(Smoothing):
+        if self.smoothing not in _SMOOTHINGS:
             raise ValueError(f"smoothing is 'uniform' or 'siblings', not {self.smoothing!r}")
         if not 0 <= self.focal_gamma < math.inf:
             raise ValueError(f"focal_gamma is 0 or more, not {self.focal_gamma}")

@@ -325,6 +325,27 @@ def test_exponential_and_logarithm():
     assert np.isnan(arithmetic.exp32(np.float32(np.nan)))
 
 
+@given(st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=70))
+def test_largest_number(values):
+    for number, find in ((np.float32, arithmetic.largest32), (np.float64, arithmetic.largest64)):
+        row = np.array(values, number)
+        assert find(row) == row.max()
+        assert np.isnan(find(np.append(row, number(np.nan))))
+
+
+def test_targets_are_counted_in_all_threads():
+    target = torch.randint(17, (3, 500, 500), generator=torch.Generator().manual_seed(0))
+    logits = torch.zeros(3, 11, 500, 500)
+    loss = hierarchical_cross_entropy(logits, target, FACES)
+    plain = hierarchical_cross_entropy(logits.double(), target, FACES, engine="reference")
+    torch.testing.assert_close(loss.double(), plain, rtol=1e-6, atol=0)
+    target[0, 3, :7], target[2, 499, 490:] = 17, -1
+    with pytest.raises(
+        ValueError, match=r"target holds 17 values that are no node index .0 to 16.*: \[-1, 17\]"
+    ):
+        hierarchical_cross_entropy(logits, target, FACES)
+
+
 def test_without_a_folder_for_the_cache_each_process_compiles(monkeypatch):
     monkeypatch.setattr(CacheImpl, "_locator_classes", [])
     assert compilation.compiled()(lambda x: x + 1)(2) == 3

@@ -116,11 +116,12 @@ def columns(
             if siblings:
                 _fill_rows(logs, w)
                 _logs_of_leaves(z, at, up, terms.sibling, line, logs, w)
-            if _sums(up, s, line, w):
-                taken = _set_aside(
-                    n * pixels + at, up, leaves, s, line, index, even or siblings, aside, taken, w
-                )
-            _leaf_terms(z, at, terms.target, terms.whole, line, index, nll[steps], w)
+            doubtful = _sums(up, s, line, w)
+            if even or siblings:  # all sums count
+                doubtful += _smallest(s, line, w)
+                if doubtful > 0:
+                    taken = _set_aside(n * pixels + at, up, leaves, s, line, index, True, aside, taken, w)
+            _leaf_terms(z, at, terms.target, terms.whole, line, index, nll[steps], w, make)
             if terms.focus > 0:
                 _focus(terms.focus, nll[steps], line, w)
                 _copy(line[_PART], line[_LEAF], w)
@@ -133,12 +134,14 @@ def columns(
             if make:
                 _fill_rows(r, w)
             for step in range(steps):
-                _step(path, step, terms.target, s, nll[step], line, index, w)
+                doubtful += _step(path, step, terms.target, s, nll[step], line, index, w)
                 if terms.focus > 0:
                     _focus(terms.focus, nll[step], line, w)
                     _add(line[_PART], line[_FACTORS], w)
                 if make:
                     _put(line, index, r, w)
+            if doubtful > 0 and not (even or siblings):
+                taken = _set_aside(n * pixels + at, up, leaves, s, line, index, False, aside, taken, w)
             if levels:
                 _level_losses(node, rank, leaves, terms.level, nll, index, sums, w)
             if even:
@@ -146,8 +149,7 @@ def columns(
             if make:
                 _down(up, leaves, s, r, line, terms.even, terms.sibling, opened, index, w, alike)
                 _gradient(g, at, e, r, up, line, index, terms.even, terms.sibling, opened, w, alike)
-        for p in range(w):
-            sums[0] += line[_LOSS, p]
+        sums[0] += _total(line[_LOSS], w)
         if losses.size:
             _copy(line[_LOSS], losses[n, at : at + w], w)
     return taken
@@ -223,17 +225,25 @@ def _larger(one: Any, other: Any, to: Any, w: int) -> None:
         to[p] = max(other[p], one[p])
 
 
+@compiled(any_order=True)
+def _total(row: Any, w: int) -> float:
+    total = 0.0
+    for p in range(w):
+        total += row[p]
+    return total
+
+
 @compiled()
 def _targets(target: Any, at: int, ignore_index: int, nodes: int, index: Any, line: Any, w: int) -> bool:
     """Read the targets; whether any counts."""
-    of, y, valid, found = target[at : at + w], index[_Y], line[_VALID], 0
+    of, y, valid, found = target[at : at + w], index[_Y], line[_VALID], np.int32(0)
     none, one, zero = np.uint32(nodes), line.dtype.type(1), line.dtype.type(0)
     for p in range(w):
         counts = of[p] != ignore_index
         y[p] = np.uint32(of[p]) if counts else none
         valid[p] = one if counts else zero
-        found += counts
-    return found > 0
+        found = np.int32(found + np.int32(counts))
+    return bool(found > 0)
 
 
 @compiled()
@@ -312,24 +322,32 @@ def _logs_of_inner(up: Any, leaves: int, factors: Any, s: Any, logs: Any, w: int
 
 
 @compiled()
-def _sums(up: Any, s: Any, line: Any, w: int) -> bool:
-    """Sum the exponentials upwards; whether one underflowed, or a logit is no number."""
+def _sums(up: Any, s: Any, line: Any, w: int) -> int:
+    """Sum the exponentials upwards; how many of the whole sums are infinite or no number, as a logit is."""
     inner = s.shape[0] - 1
     leaves = up.size - inner
-    root, log_root = s[inner], line[_LOG_ROOT]
-    tiny, infinite, doubtful = s.dtype.type(TINY), s.dtype.type(np.inf), 0
-    _fill_with_one(line[_PART if inner % 2 == 0 else _LOSS], w)
+    root, log_root, infinite, found = s[inner], line[_LOG_ROOT], s.dtype.type(np.inf), np.int32(0)
     for i in range(inner - 1, -1, -1):
-        row, above = s[i], s[up[leaves + i]]
-        for p in range(w):
-            above[p] += row[p]
-        to, other = (_PART, _LOSS) if i % 2 == 0 else (_LOSS, _PART)  # as above
-        _smaller(line[other], row, line[to], w)
-    lowest = line[_PART]
+        _add(s[i], s[up[leaves + i]], w)
     for p in range(w):
         log_root[p] = log(root[p])
-        doubtful += (lowest[p] < tiny) | (not root[p] < infinite)
-    return doubtful > 0
+        found = np.int32(found + np.int32(not root[p] < infinite))
+    return int(found)
+
+
+@compiled()
+def _smallest(s: Any, line: Any, w: int) -> int:
+    """Write the least sum of each pixel into the line of parts; how many are tiny."""
+    inner, tiny, found = s.shape[0] - 1, s.dtype.type(TINY), np.int32(0)
+    to, other = (_PART, _LOSS) if inner % 2 == 0 else (_LOSS, _PART)  # to and fro, as for the largest
+    _fill_with_one(line[to], w)
+    for i in range(inner):
+        to, other = other, to
+        _smaller(line[other], s[i], line[to], w)
+    lowest = line[_PART]
+    for p in range(w):
+        found = np.int32(found + np.int32(lowest[p] < tiny))
+    return int(found)
 
 
 @compiled()
@@ -355,6 +373,7 @@ def _set_aside(
             if not regular or s[i, p] < TINY or (every and line[_PART, p] < TINY):
                 index[_Y, p] = up.size
                 line[_VALID, p] = 0
+                line[_LOSS, p] = 0
                 aside[taken] = number + p
                 taken += 1
         elif not regular:  # ignored, whatever the network says
@@ -364,14 +383,18 @@ def _set_aside(
 
 
 @compiled()
-def _leaf_terms(z: Any, at: int, target: Any, whole: Any, line: Any, index: Any, nll: Any, w: int) -> None:
-    """Begin the loss with the term of the target itself where it is a leaf."""
+def _leaf_terms(
+    z: Any, at: int, target: Any, whole: Any, line: Any, index: Any, nll: Any, w: int, make: bool
+) -> None:
+    """Begin the loss with the term of the target itself where it is a leaf; and the factors, for a gradient."""
     leaves, last, values = z.shape[0], target.shape[1] - 1, line[_SUM]
     for p in range(w):
         y = index[_Y, p]
         values[p] = z[y, at + p] - line[_PEAK, p] if y < leaves else line[_LOG_ROOT, p]
         line[_PART, p] = target[y, last]
-        line[_FACTORS, p] = whole[y]
+    if make:
+        for p in range(w):
+            line[_FACTORS, p] = whole[index[_Y, p]]
     zero = nll.dtype.type(0)
     part, loss, leaf, log_root, valid = line[_PART], line[_LOSS], line[_LEAF], line[_LOG_ROOT], line[_VALID]
     for p in range(w):
@@ -382,10 +405,10 @@ def _leaf_terms(z: Any, at: int, target: Any, whole: Any, line: Any, index: Any,
 
 
 @compiled()
-def _step(path: Any, step: int, target: Any, s: Any, nll: Any, line: Any, index: Any, w: int) -> None:
-    """The term of one inner node on the way to the target."""
+def _step(path: Any, step: int, target: Any, s: Any, nll: Any, line: Any, index: Any, w: int) -> int:
+    """The term of one inner node on the way to the target; how many of the sums are tiny."""
     root, loss, part, sums = s[s.shape[0] - 1], line[_LOSS], line[_PART], line[_SUM]
-    valid, zero = line[_VALID], nll.dtype.type(0)
+    valid, zero, tiny, found = line[_VALID], nll.dtype.type(0), nll.dtype.type(TINY), np.int32(0)
     for p in range(w):
         y = index[_Y, p]
         i = path[y, step]
@@ -396,6 +419,8 @@ def _step(path: Any, step: int, target: Any, s: Any, nll: Any, line: Any, index:
         nll[p] = log(root[p] / sums[p])
         term = part[p] * nll[p]
         loss[p] += term if valid[p] > zero else zero
+        found = np.int32(found + np.int32(sums[p] < tiny))
+    return int(found)
 
 
 @compiled()

@@ -27,8 +27,12 @@ from hierdsl.loss.cpu.whole_rows import whole_rows
 from hierdsl.loss.options import gradient_type, no_node
 from hierdsl.loss.shape import Shape
 
+Sums = NDArray[np.float64]
+"""The loss and the level losses, (1 + D,). Named, as what annotates an inner function is made at each call."""
 _TILE = 1 << 15  # values of one tile: with their exponentials they stay in the second cache
-_CHUNK = 120_000  # values of one chunk at least: a tenth of a millisecond, above what it costs to hand one on
+_CHUNK = (
+    1 << 18
+)  # values of one chunk at least: a quarter of a millisecond, above what it costs to hand one on
 _MOST_CHUNKS = 64
 _MANY = 512  # leaves from which on a row a pixel is faster
 _SLAB = 1 << 20  # values that are converted at a time, where the loops cannot read the logits as they are
@@ -85,7 +89,7 @@ def fused(
     losses = torch.empty(target.shape, dtype=real) if reduction == "none" else None
     sums = run.sums(logits, target, slope, losses).astype(_NUMPY[real])
     # copies: an operator's outputs share no memory
-    loss = torch.from_numpy(sums[:1].copy()).squeeze(0) if losses is None else losses
+    loss = torch.from_numpy(np.array(sums[0])) if losses is None else losses
     return loss, torch.from_numpy(sums[1:].copy()), slope
 
 
@@ -230,9 +234,7 @@ class Run:
         """The loss and the level losses, (1 + D,) float64, of some pixels of the batch; fills the others."""
         return torch.from_numpy(self.sums(logits, target, gradient, losses))
 
-    def sums(
-        self, logits: Tensor, target: Tensor, gradient: Tensor | None, losses: Tensor | None
-    ) -> NDArray[np.float64]:
+    def sums(self, logits: Tensor, target: Tensor, gradient: Tensor | None, losses: Tensor | None) -> Sums:
         """The same as an array."""
         target = target.long()  # of other types one more of each loop would have to be compiled
         if logits.numel() == 0:
@@ -246,9 +248,7 @@ class Run:
                 return self.rows(by_row, target, None if gradient is None else _rows_of(gradient), losses)
         return self.slabs(logits, target, gradient, losses)
 
-    def columns(
-        self, logits: Tensor, target: Tensor, gradient: Tensor | None, losses: Tensor | None
-    ) -> NDArray[np.float64]:
+    def columns(self, logits: Tensor, target: Tensor, gradient: Tensor | None, losses: Tensor | None) -> Sums:
         """Channels as runs of pixels: logits (N, C, *S), contiguous."""
         images, leaves = logits.shape[:2]
         z = logits.detach().reshape(images, leaves, -1).numpy()
@@ -260,7 +260,7 @@ class Run:
 
         what = (z, y, self.ignore_index, self.shape, self.terms)
 
-        def work(first: int, last: int, sums: NDArray[np.float64]) -> None:
+        def work(first: int, last: int, sums: Sums) -> None:
             aside = np.empty((last - first) * size, np.int64)
             taken = columns(*what, first, last, size, g, each, sums, self.levels, aside)
             if taken:
@@ -268,16 +268,14 @@ class Run:
 
         return _in_chunks(work, tiles, z.size, len(self.shape.groups))
 
-    def rows(
-        self, logits: Tensor, target: Tensor, gradient: Tensor | None, losses: Tensor | None
-    ) -> NDArray[np.float64]:
+    def rows(self, logits: Tensor, target: Tensor, gradient: Tensor | None, losses: Tensor | None) -> Sums:
         """A row a pixel: logits (M, C), contiguous."""
         z, y = logits.detach().numpy(), target.reshape(-1).numpy()
         g = np.empty((1, 0), z.dtype) if gradient is None else gradient.numpy()
         each = np.empty(0, z.dtype) if losses is None else losses.reshape(-1).numpy()
         loop, given = self.row_loop
 
-        def work(first: int, last: int, sums: NDArray[np.float64]) -> None:
+        def work(first: int, last: int, sums: Sums) -> None:
             aside = np.empty(last - first, np.int64)
             what = (first, last, g, each, sums, self.levels, aside)
             taken = loop(z, y, self.ignore_index, self.shape, *given, *what)
@@ -288,9 +286,7 @@ class Run:
 
         return _in_chunks(work, len(z), z.size, len(self.shape.groups))
 
-    def slabs(
-        self, logits: Tensor, target: Tensor, gradient: Tensor | None, losses: Tensor | None
-    ) -> NDArray[np.float64]:
+    def slabs(self, logits: Tensor, target: Tensor, gradient: Tensor | None, losses: Tensor | None) -> Sums:
         """Any type and layout: so many pixels at a time are copied into a layout and type that the loops read."""
         real = torch.float64 if logits.dtype == torch.float64 else torch.float32
         z, y = logits.detach(), target
@@ -314,16 +310,14 @@ class Run:
         return total
 
 
-def _in_chunks(
-    work: Callable[[int, int, NDArray[np.float64]], None], items: int, values: int, levels: int
-) -> NDArray[np.float64]:
+def _in_chunks(work: Callable[[int, int, Sums], None], items: int, values: int, levels: int) -> Sums:
     """Do `work(first, last, sums)` for all items, in chunks over the threads; the summed sums."""
     chunks = max(1, min(_MOST_CHUNKS, items, values // _CHUNK))
     sums = np.empty((chunks, 1 + levels))
     _in_threads(
         lambda number: work(items * number // chunks, items * (number + 1) // chunks, sums[number]), chunks
     )
-    total: NDArray[np.float64] = sums[0] if chunks == 1 else sums.sum(axis=0)
+    total: Sums = sums[0] if chunks == 1 else sums.sum(axis=0)
     return total
 
 

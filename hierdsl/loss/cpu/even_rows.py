@@ -164,9 +164,9 @@ def _sums(e: Any, up: Any, s: Any, doubtful: Any) -> None:
         above = up[leaves + i]
         for lane in range(LANES):
             s[above, lane] += s[i, lane]
-    tiny, values, found = e.dtype.type(TINY), s.reshape(-1), 0
+    tiny, values, found = e.dtype.type(TINY), s.reshape(-1), np.int32(0)
     for j in range(values.size):
-        found += values[j] < tiny
+        found = np.int32(found + np.int32(values[j] < tiny))
     doubtful[:] = False
     if found:
         for j in range(values.size):

@@ -12,7 +12,6 @@ import numpy as np
 from hierdsl.loss.cpu.arithmetic import exp, largest, log
 from hierdsl.loss.cpu.columns import TINY
 from hierdsl.loss.cpu.compiled import compiled
-from hierdsl.loss.cpu.exact import focal
 from hierdsl.loss.cpu.terms import factors_on_the_way
 from hierdsl.loss.shape import Shape
 
@@ -124,17 +123,26 @@ def terms_on_the_way(
         part = parts[step]
         if number < depth:
             nll[step] = log(whole / sums[step])
-        modulation, slope = 1.0, 1.0
+        modulation, slope = real(1), real(1)
         if focus > 0:
-            modulation, slope = focal(nll[step], focus)
-        loss += part * nll[step] * real(modulation)
-        part *= real(slope)
+            modulation, slope = _focal(nll[step], real(focus))
+        loss += part * nll[step] * modulation
+        part *= slope
         factors += part
         if number < depth:
             sums[step] = part / sums[step]
         else:
             of_leaf = part
     return loss, factors, of_leaf
+
+
+@compiled()
+def _focal(nll: Any, gamma: Any) -> tuple[Any, Any]:
+    """`hierdsl.loss.cpu.exact.focal`, as fast as `hierdsl.loss.cpu.columns` has it."""
+    one, p = type(nll)(1), exp(-nll)
+    rest = max(one - p, type(nll)(TINY))
+    power = exp((gamma - one) * log(rest))
+    return power * rest, power * (rest + gamma * nll * p)
 
 
 @compiled()

@@ -3,7 +3,9 @@
 In float32 polynomials, correct to about two units in the last place, in straight code without calls, so that LLVM
 turns a loop over them into vector instructions; in float64 those of the C library.
 
-Source: the reduction and the coefficients are those of S. L. Moshier's Cephes library (expf.c, logf.c).
+Source: the reduction, and the coefficients of the logarithm, are those of S. L. Moshier's Cephes library (expf.c,
+logf.c). Those of the exponential are the best polynomial 1 + r + r**2 q(r) of degree 6 for |r| <= log(2) / 2, by
+reweighted least squares of the relative error, which is below 2**-27.
 """
 
 import math
@@ -20,9 +22,7 @@ _LOWEST = _F(-88.02969)
 # added to a number, it leaves no place for what is behind the point, and the exponent of 2**k in the lowest bits
 _SHIFT = _F(1.5 * 2**23 + 127)
 _LOG2E, _LN2_HIGH, _LN2_LOW = _F(1.44269504088896341), _F(0.693359375), _F(-2.12194440e-4)
-_E = tuple(
-    map(_F, (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 0.5))
-)
+_E = tuple(map(_F, (1.3814598592e-3, 8.3687169071e-3, 4.1668388049e-2, 1.6666520631e-1, 4.9999993448e-1)))
 _L = tuple(
     map(
         _F,
@@ -39,7 +39,8 @@ _L = tuple(
         ),
     )
 )
-_SQRT_HALF = _F(0.707106781186547524)
+# of the square root of 1/2: less these, the exponent is that of x / 2**k in [sqrt(1/2), sqrt(2))
+_BITS = np.float32(0.707106781186547524).view(np.int32)
 
 
 def exp(x: Any) -> Any:
@@ -69,7 +70,6 @@ def exp32(x: Any) -> Any:
     p = p * r + _E[2]
     p = p * r + _E[3]
     p = p * r + _E[4]
-    p = p * r + _E[5]
     p = p * r + _F(1)
     p = p * r + _F(1)
     return p * np.int32(np.float32(shifted).view(np.int32) << np.int32(23)).view(np.float32)
@@ -79,11 +79,9 @@ def exp32(x: Any) -> Any:
 def log32(x: Any) -> Any:
     """`log` in float32."""
     bits = np.float32(x).view(np.int32)
-    exponent = _F(np.int32(np.int32(bits >> np.int32(23)) - np.int32(126)))
-    mantissa = np.int32((bits & np.int32(0x007FFFFF)) | np.int32(0x3F000000)).view(np.float32)  # in [0.5, 1)
-    small = mantissa < _SQRT_HALF
-    exponent = exponent - _F(1) if small else exponent
-    r = (mantissa + mantissa if small else mantissa) - _F(1)
+    k = np.int32(np.int32(bits - _BITS) >> np.int32(23))
+    r = np.int32(bits - np.int32(k << np.int32(23))).view(np.float32) - _F(1)
+    exponent = _F(k)
     p = _L[0]
     p = p * r + _L[1]
     p = p * r + _L[2]

@@ -53,6 +53,7 @@ def columns(
     ignore_index: int,
     shape: Shape,
     terms: Terms,
+    starts: Any,
     first: int,
     last: int,
     size: int,
@@ -70,6 +71,7 @@ def columns(
         ignore_index: Of the pixels that count nowhere.
         shape: Of the tree.
         terms: Coefficients, of the logits' type.
+        starts: Where the rows of `Shape.path` begin, step by step, (K, V + 1) uint32: inner index times `size`.
         first: Tile.
         last: Tile.
         size: Pixels of a tile.
@@ -82,8 +84,8 @@ def columns(
     Returns:
         How many were set aside.
     """
-    up, path, node, rank = shape.up, shape.path, shape.node, shape.rank
-    leaves, inner, steps, pixels = logits.shape[1], shape.children.size - 1, path.shape[1], logits.shape[2]
+    up, node, rank, factors = shape.up, shape.node, shape.rank, terms.target.T
+    leaves, inner, steps, pixels = logits.shape[1], shape.children.size - 1, len(starts), logits.shape[2]
     even, siblings, make = terms.even.size > 1, terms.sibling.size > 1, gradient.size > 0
     real, some = logits.dtype, inner + 2 if siblings else 1
     e, s, r = (
@@ -121,11 +123,10 @@ def columns(
                 doubtful += _smallest(s, line, w)
                 if doubtful > 0:
                     taken = _set_aside(n * pixels + at, up, leaves, s, line, index, True, aside, taken, w)
-            _leaf_terms(z, at, terms.target, terms.whole, line, index, nll[steps], w, make)
+            _leaf_terms(z, at, factors[steps], terms.whole, line, index, nll[steps], w, make)
             if terms.focus > 0:
-                _focus(terms.focus, nll[steps], line, w)
-                _copy(line[_PART], line[_LEAF], w)
-                _copy(line[_PART], line[_FACTORS], w)
+                _focus(terms.focus, line[_LEAF], nll[steps], line, w)
+                _copy(line[_LEAF], line[_FACTORS], w)
             if siblings:
                 _logs_of_inner(up, leaves, terms.sibling, s, logs, w)
                 _open_all(opened, line, logs, terms.sibling_sum, w)
@@ -134,12 +135,12 @@ def columns(
             if make:
                 _fill_rows(r, w)
             for step in range(steps):
-                doubtful += _step(path, step, terms.target, s, nll[step], line, index, w)
+                doubtful += _step(starts[step], factors[step], s, nll[step], line, index, w)
                 if terms.focus > 0:
-                    _focus(terms.focus, nll[step], line, w)
+                    _focus(terms.focus, line[_PART], nll[step], line, w)
                     _add(line[_PART], line[_FACTORS], w)
                 if make:
-                    _put(line, index, r, w)
+                    _put(starts[step], line, index, r, w)
             if doubtful > 0 and not (even or siblings):
                 taken = _set_aside(n * pixels + at, up, leaves, s, line, index, False, aside, taken, w)
             if levels:
@@ -149,6 +150,7 @@ def columns(
             if make:
                 _down(up, leaves, s, r, line, terms.even, terms.sibling, opened, index, w, alike)
                 _gradient(g, at, e, r, up, line, index, terms.even, terms.sibling, opened, w, alike)
+            _clear(line, w)
         sums[0] += _total(line[_LOSS], w)
         if losses.size:
             _copy(line[_LOSS], losses[n, at : at + w], w)
@@ -165,6 +167,14 @@ def _fill(row: Any, w: int) -> None:
 def _fill_rows(rows: Any, w: int) -> None:
     for i in range(rows.shape[0]):
         _fill(rows[i], w)
+
+
+@compiled()
+def _clear(line: Any, w: int) -> None:
+    """Pixels that do not count have no loss, whatever was made of them."""
+    loss, valid, zero = line[_LOSS], line[_VALID], line.dtype.type(0)
+    for p in range(w):
+        loss[p] = loss[p] if valid[p] > zero else zero
 
 
 @compiled()
@@ -266,16 +276,44 @@ def _exponentials(z: Any, at: int, up: Any, e: Any, s: Any, line: Any, w: int, k
     leaves = z.shape[0]
     peak = line[_PEAK]
     _fill_rows(s, w)
-    for c in range(leaves):
-        row, to, total = z[c, at : at + w], e[c if keep else 0], s[up[c]]
-        if keep:
-            for p in range(w):
-                value = exp(row[p] - peak[p])
-                to[p] = value
-                total[p] += value
+    c = 0
+    while c < leaves:
+        two = c + 1 < leaves and up[c + 1] == up[c]  # their sum is fetched once
+        after, here = c + 2 if two else c + 1, slice(at, at + w)
+        if two and keep:
+            _two_exponentials(z[c, here], z[c + 1, here], peak, e[c], e[c + 1], s[up[c]], w)
+        elif keep:
+            _one_exponential(z[c, here], peak, e[c], s[up[c]], w)
         else:
-            for p in range(w):
-                total[p] += exp(row[p] - peak[p])
+            _sum_exponentials(z[c, here], z[after - 1, here], peak, s[up[c]], two, w)
+        c = after
+
+
+@compiled()
+def _two_exponentials(one: Any, other: Any, peak: Any, e: Any, f: Any, total: Any, w: int) -> None:
+    for p in range(w):
+        first, second = exp(one[p] - peak[p]), exp(other[p] - peak[p])
+        e[p] = first
+        f[p] = second
+        total[p] += first + second
+
+
+@compiled()
+def _one_exponential(row: Any, peak: Any, e: Any, total: Any, w: int) -> None:
+    for p in range(w):
+        value = exp(row[p] - peak[p])
+        e[p] = value
+        total[p] += value
+
+
+@compiled()
+def _sum_exponentials(one: Any, other: Any, peak: Any, total: Any, two: bool, w: int) -> None:
+    if two:
+        for p in range(w):
+            total[p] += exp(one[p] - peak[p]) + exp(other[p] - peak[p])
+    else:
+        for p in range(w):
+            total[p] += exp(one[p] - peak[p])
 
 
 @compiled()
@@ -384,72 +422,64 @@ def _set_aside(
 
 @compiled()
 def _leaf_terms(
-    z: Any, at: int, target: Any, whole: Any, line: Any, index: Any, nll: Any, w: int, make: bool
+    z: Any, at: int, factors: Any, whole: Any, line: Any, index: Any, nll: Any, w: int, make: bool
 ) -> None:
     """Begin the loss with the term of the target itself where it is a leaf; and the factors, for a gradient."""
-    leaves, last, values = z.shape[0], target.shape[1] - 1, line[_SUM]
+    leaves, y, leaf, values = z.shape[0], index[_Y], line[_LEAF], line[_SUM]
+    peak, log_root, loss = line[_PEAK], line[_LOG_ROOT], line[_LOSS]
     for p in range(w):
-        y = index[_Y, p]
-        values[p] = z[y, at + p] - line[_PEAK, p] if y < leaves else line[_LOG_ROOT, p]
-        line[_PART, p] = target[y, last]
+        values[p] = z[y[p], at + p] - peak[p] if y[p] < leaves else log_root[p]
+        leaf[p] = factors[y[p]]
     if make:
+        summed = line[_FACTORS]
         for p in range(w):
-            line[_FACTORS, p] = whole[index[_Y, p]]
-    zero = nll.dtype.type(0)
-    part, loss, leaf, log_root, valid = line[_PART], line[_LOSS], line[_LEAF], line[_LOG_ROOT], line[_VALID]
+            summed[p] = whole[y[p]]
     for p in range(w):
         nll[p] = log_root[p] - values[p]
-        term = part[p] * nll[p]
-        loss[p] = term if valid[p] > zero else zero
-        leaf[p] = part[p]
+        loss[p] = leaf[p] * nll[p]
 
 
 @compiled()
-def _step(path: Any, step: int, target: Any, s: Any, nll: Any, line: Any, index: Any, w: int) -> int:
+def _step(starts: Any, factors: Any, s: Any, nll: Any, line: Any, index: Any, w: int) -> int:
     """The term of one inner node on the way to the target; how many of the sums are tiny."""
-    root, loss, part, sums = s[s.shape[0] - 1], line[_LOSS], line[_PART], line[_SUM]
-    valid, zero, tiny, found = line[_VALID], nll.dtype.type(0), nll.dtype.type(TINY), np.int32(0)
+    y, part, sums, flat = index[_Y], line[_PART], line[_SUM], s.reshape(-1)
     for p in range(w):
-        y = index[_Y, p]
-        i = path[y, step]
-        index[_INNER, p] = i
-        sums[p] = s[i, p]
-        part[p] = target[y, step]
+        sums[p] = flat[starts[y[p]] + np.uint32(p)]
+        part[p] = factors[y[p]]
+    log_root, loss, tiny, found = line[_LOG_ROOT], line[_LOSS], nll.dtype.type(TINY), np.int32(0)
     for p in range(w):
-        nll[p] = log(root[p] / sums[p])
-        term = part[p] * nll[p]
-        loss[p] += term if valid[p] > zero else zero
+        nll[p] = log_root[p] - log(sums[p])
+        loss[p] += part[p] * nll[p]
         found = np.int32(found + np.int32(sums[p] < tiny))
     return int(found)
 
 
 @compiled()
-def _put(line: Any, index: Any, r: Any, w: int) -> None:
+def _put(starts: Any, line: Any, index: Any, r: Any, w: int) -> None:
     """Factor / sum of that node, into its row."""
-    part, sums, inner = line[_PART], line[_SUM], index[_INNER]
+    y, part, sums, flat = index[_Y], line[_PART], line[_SUM], r.reshape(-1)
     for p in range(w):
         part[p] /= sums[p]
     for p in range(w):
-        r[inner[p], p] += part[p]
+        flat[starts[y[p]] + np.uint32(p)] += part[p]
 
 
 @compiled()
-def _focus(gamma: float, nll: Any, line: Any, w: int) -> None:
+def _focus(gamma: float, part: Any, nll: Any, line: Any, w: int) -> None:
     """Modulate the loss that was added last, part * nll, by (1 - p)**gamma; make `part` its factor in the gradient.
 
     The factor is minus the derivative of (1 - p)**gamma * nll by log p.
     """
-    zero, one, tiny = nll.dtype.type(0), nll.dtype.type(1), nll.dtype.type(TINY)
+    one, tiny = nll.dtype.type(1), nll.dtype.type(TINY)
     exponent = nll.dtype.type(gamma - 1)
-    loss, part, valid, probability, power = line[_LOSS], line[_PART], line[_VALID], line[_P], line[_POWER]
+    loss, probability, power = line[_LOSS], line[_P], line[_POWER]
     for p in range(w):
         probability[p] = exp(-nll[p])
     for p in range(w):
         power[p] = exp(exponent * log(max(one - probability[p], tiny)))
     for p in range(w):
         rest = max(one - probability[p], tiny)
-        more = part[p] * nll[p] * (power[p] * rest - one)
-        loss[p] += more if valid[p] > zero else zero
+        loss[p] += part[p] * nll[p] * (power[p] * rest - one)
         part[p] *= power[p] * (rest + (exponent + one) * nll[p] * probability[p])
 
 
@@ -459,11 +489,10 @@ def _open_all(opened: Any, line: Any, logs: Any, summed: Any, w: int) -> None:
     inner = opened.shape[0] - 2
     _fill_rows(opened, w)
     valid, log_root, loss, factors = line[_VALID], line[_LOG_ROOT], line[_LOSS], line[_FACTORS]
-    root, of_root, factor, zero = logs[inner], opened[inner], summed[inner], logs.dtype.type(0)
+    root, of_root, factor = logs[inner], opened[inner], summed[inner]
     for p in range(w):
         of_root[p] = valid[p]
-        term = factor * log_root[p] - root[p]
-        loss[p] += term if valid[p] > zero else zero
+        loss[p] += factor * log_root[p] - root[p]
         factors[p] += factor * valid[p]
 
 
@@ -478,11 +507,9 @@ def _open(
         inner[p] = i
         values[p] = logs[i, p]
         part[p] = summed[i]
-    log_root, loss, factors, valid = line[_LOG_ROOT], line[_LOSS], line[_FACTORS], line[_VALID]
-    zero = logs.dtype.type(0)
+    log_root, loss, factors = line[_LOG_ROOT], line[_LOSS], line[_FACTORS]
     for p in range(w):
-        term = part[p] * log_root[p] - values[p]
-        loss[p] += term if valid[p] > zero else zero
+        loss[p] += part[p] * log_root[p] - values[p]
         factors[p] += part[p]
     for p in range(w):
         opened[inner[p], p] = 1

@@ -4,9 +4,7 @@ The result does not depend on the number of threads: the chunks depend on the si
 """
 
 import itertools
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
@@ -23,6 +21,7 @@ from hierdsl.loss.cpu.rows import rows
 from hierdsl.loss.cpu.sibling_rows import sibling_rows
 from hierdsl.loss.cpu.structures import Terms
 from hierdsl.loss.cpu.terms import children_of, count, even_factors, sibling_factors, terms, totals
+from hierdsl.loss.cpu.threads import in_threads
 from hierdsl.loss.cpu.whole_rows import whole_rows
 from hierdsl.loss.options import gradient_type, no_node
 from hierdsl.loss.shape import Shape
@@ -30,10 +29,8 @@ from hierdsl.loss.shape import Shape
 Sums = NDArray[np.float64]
 """The loss and the level losses, (1 + D,). Named, as what annotates an inner function is made at each call."""
 _TILE = 1 << 15  # values of one tile: with their exponentials they stay in the second cache
-_CHUNK = (
-    1 << 18
-)  # values of one chunk at least: a quarter of a millisecond, above what it costs to hand one on
-_MOST_CHUNKS = 64
+_CHUNK = 100_000  # values of one chunk at least: 0.1 ms, several times what it costs to hand one on
+_FEW, _MANY_CHUNKS = 8, 64  # of more than a few chunks each is larger
 _MANY = 512  # leaves from which on a row a pixel is faster
 _SLAB = 1 << 20  # values that are converted at a time, where the loops cannot read the logits as they are
 
@@ -127,7 +124,7 @@ def prepare(
     tree = _arrays(*shape)
     weights_of = weights.numpy()
     counts = _count(target, ignore_index, len(tree.up))
-    total = totals(tree, counts, weights_of, reduction == "mean")
+    total = totals(tree.rank, len(tree.groups), counts, weights_of, reduction == "mean")
     spread = Spread(label_smoothing, siblings, focal_gamma)
     return Run(tree, counts, total, factors.numpy(), weights_of, spread, real, ignore_index, levels)
 
@@ -151,16 +148,15 @@ _NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
 
 def _count(target: Tensor, ignore_index: int, nodes: int) -> NDArray[np.int64]:
     """Count the targets of each node, (V,)."""
-    flat = target.detach().long().reshape(-1).numpy()
+    flat = target.long().reshape(-1).numpy()
     parts = max(1, min(torch.get_num_threads(), flat.size // _CHUNK))
-    counts = np.zeros((parts, nodes), dtype=np.int64)
-    wrong = [0] * parts
+    counts, wrong = np.zeros((parts, nodes), dtype=np.int64), [0] * parts
 
     def work(part: int) -> None:
         some = flat[flat.size * part // parts : flat.size * (part + 1) // parts]
         wrong[part] = count(some, ignore_index, counts[part])
 
-    _in_threads(work, parts)
+    in_threads(work, parts)
     if any(wrong):
         values = np.unique(flat[(flat != ignore_index) & ((flat < 0) | (flat >= nodes))])[:5].tolist()
         raise ValueError(no_node(sum(wrong), nodes, ignore_index, values))
@@ -204,6 +200,17 @@ class Run:
         number = _NUMPY[self.real]
         tables = {name: getattr(found, name).astype(number, copy=False) for name in Terms._fields[:-1]}
         return Terms(**tables, focus=found.focus)
+
+    @cached_property
+    def size(self) -> int:
+        """Pixels of one tile of `columns`."""
+        leaves = len(self.shape.up) + 1 - len(self.shape.children)
+        return max(16, min(2048, _TILE // leaves // 16 * 16))
+
+    @cached_property
+    def starts(self) -> NDArray[np.uint32]:
+        """Where the rows of the nodes on the way begin in a tile; see `columns`."""
+        return np.multiply(self.shape.path.T, self.size, dtype=np.uint32, order="C")
 
     @cached_property
     def row_loop(self) -> tuple[Callable[..., int], tuple[Any, ...]]:
@@ -255,14 +262,14 @@ class Run:
         y = target.reshape(images, -1).numpy()
         g = np.empty((1, 0, 0), z.dtype) if gradient is None else gradient.reshape(z.shape).numpy()
         each = np.empty((0, 0), z.dtype) if losses is None else losses.reshape(y.shape).numpy()
-        size = max(16, min(1024, _TILE // leaves // 16 * 16))
+        size = self.size
         tiles = images * -(-z.shape[2] // size)
 
         what = (z, y, self.ignore_index, self.shape, self.terms)
 
         def work(first: int, last: int, sums: Sums) -> None:
             aside = np.empty((last - first) * size, np.int64)
-            taken = columns(*what, first, last, size, g, each, sums, self.levels, aside)
+            taken = columns(*what, self.starts, first, last, size, g, each, sums, self.levels, aside)
             if taken:
                 exactly(*what, aside[:taken], g, each, sums)
 
@@ -312,39 +319,13 @@ class Run:
 
 def _in_chunks(work: Callable[[int, int, Sums], None], items: int, values: int, levels: int) -> Sums:
     """Do `work(first, last, sums)` for all items, in chunks over the threads; the summed sums."""
-    chunks = max(1, min(_MOST_CHUNKS, items, values // _CHUNK))
+    chunks = max(1, min(_FEW, values // _CHUNK), min(_MANY_CHUNKS, values // (4 * _CHUNK)))
+    chunks = min(chunks, items)
+    if 1 < chunks < items:
+        chunks += chunks % 2  # of three, one of two threads would have two
     sums = np.empty((chunks, 1 + levels))
-    _in_threads(
+    in_threads(
         lambda number: work(items * number // chunks, items * (number + 1) // chunks, sums[number]), chunks
     )
     total: Sums = sums[0] if chunks == 1 else sums.sum(axis=0)
     return total
-
-
-def _in_threads(work: Callable[[int], None], count: int) -> None:
-    """Do `work(number)` for so many numbers, each thread of torch's number of them taking the next."""
-    if count == 1:
-        work(0)
-        return
-    numbers = itertools.count()
-
-    def worker() -> None:
-        while (number := next(numbers)) < count:
-            work(number)
-
-    others = [_pool().submit(worker) for _ in range(min(torch.get_num_threads(), count) - 1)]
-    try:
-        worker()
-    finally:
-        for other in others:
-            other.result()
-
-
-@lru_cache(maxsize=1)
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1), thread_name_prefix="hierdsl")
-
-
-# the threads of a process are not in its forked child
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -11,12 +11,9 @@ import numpy as np
 from hierdsl.loss.cpu.arithmetic import largest, log
 from hierdsl.loss.cpu.columns import TINY
 from hierdsl.loss.cpu.compiled import compiled
-from hierdsl.loss.cpu.rows import exponentials, level_losses, terms_on_the_way
+from hierdsl.loss.cpu.rows import LANES, exponentials, level_losses, on_the_way, terms_on_the_way
 from hierdsl.loss.cpu.terms import factors_on_the_way
 from hierdsl.loss.shape import Shape
-
-LANES = 8
-"""Rows side by side."""
 
 
 @compiled()
@@ -67,7 +64,7 @@ def even_rows(
     s, r = np.empty((inner + 1, LANES), real), np.empty((inner + 1, LANES), real)
     logs = np.empty((inner + 1) * LANES, real)
     peaks, spread, doubtful = np.empty(LANES, real), np.empty(LANES, real), np.empty(LANES, np.bool_)
-    parts, sums_of, nll = np.empty(steps + 1, real), np.empty(steps, real), np.empty(steps + 1, real)
+    parts, sums_of, nll, focal = on_the_way(shape, real)
     of_leaf, batch = np.zeros(LANES, real), np.empty(LANES, np.int64)
     sums[:] = 0
     taken, make = 0, gradient.size > 0
@@ -111,7 +108,7 @@ def even_rows(
                     own = logits[batch[lane], y] - peaks[lane] if y < leaves else log(whole)
                     factors_on_the_way(y, shape, factors_of, weights, total, smoothing, False, parts)
                     loss, summed, of_leaf[lane] = terms_on_the_way(
-                        own, whole, parts, focus, sums_of, nll, depth
+                        own, whole, parts, focus, sums_of, nll, focal, depth
                     )
                     loss += even_sum[level] * log(whole) - spread[lane]
                     if make:

@@ -11,28 +11,29 @@ from hierdsl.loss.shape import Shape
 
 @compiled()
 def count(target: Any, ignore_index: int, counts: Any) -> int:
-    """Count the targets of each node into `counts`, (V,) int64; how many are neither a node nor ignored."""
-    wrong = 0
-    for t in target:
-        if t == ignore_index:
-            continue
-        if 0 <= t < counts.size:
+    """Count the targets of each node into `counts`, (V,) int64 zeros; how many are neither a node nor ignored."""
+    wrong, nodes = 0, np.uint64(counts.size)
+    for p in range(target.size):
+        t = target[p]
+        if np.uint64(t) < nodes:  # without its sign a number below 0 is a large one
             counts[t] += 1
-        else:
+        elif t != ignore_index:
             wrong += 1
+    if np.uint64(ignore_index) < nodes:
+        counts[ignore_index] = 0
     return wrong
 
 
 @compiled()
-def totals(shape: Shape, counts: Any, weights: Any, mean: bool) -> Any:
+def totals(rank: Any, levels: int, counts: Any, weights: Any, mean: bool) -> Any:
     """What each level is divided by, (D,): the summed weights of its targets for a mean, else 1."""
-    total = np.zeros(shape.groups.size)
+    total = np.zeros(levels)
     if mean:
         for v in range(counts.size):
             if counts[v]:
-                for level in range(shape.rank[v] + 1):
+                for level in range(rank[v] + 1):
                     total[level] += counts[v] * weights[v]
-    for level in range(total.size):
+    for level in range(levels):
         if not total[level] > 0:
             total[level] = 1.0
     return total
@@ -116,7 +117,8 @@ def terms(
     """
     nodes, levels = shape.node.shape
     inner, steps = shape.children.size - 1, shape.path.shape[1]
-    target, whole = np.zeros((nodes + 1, steps + 1)), np.zeros(nodes + 1)
+    # step after step in memory, as the loop over columns reads it
+    target, whole = np.zeros((steps + 1, nodes + 1)).T, np.zeros(nodes + 1)
     own = np.zeros((nodes + 1, levels))
     for v in range(nodes):
         if counts[v]:  # else nothing asks for it: of a large tree a batch meets few nodes

@@ -26,6 +26,7 @@ class Shape(NamedTuple):
             the channels below some node are no neighbours.
         opened: The nodes of `path` but for the target itself, whose children are siblings on the way, (V + 1, K)
             uint32; I + 1 where there are no more.
+        order: The inner nodes by their depth, (I,) uint32.
     """
 
     up: NDArray[Any]
@@ -36,6 +37,7 @@ class Shape(NamedTuple):
     groups: NDArray[Any]
     span: NDArray[Any]
     opened: NDArray[Any]
+    order: NDArray[Any]
 
 
 @lru_cache(maxsize=64)
@@ -62,6 +64,7 @@ def shape_of(compiled: CompiledHierarchy) -> Shape:
         groups=compiled.num_groups.astype(np.uint32),
         span=_span(up, leaves, inner),
         opened=np.where((path == inner) | (path == itself), inner + 1, path).astype(np.uint32),
+        order=np.argsort(compiled.depth[leaves:], kind="stable").astype(np.uint32),
     )
 
 

@@ -1,6 +1,7 @@
 """The fused loss against the plain reference: every option, layout and type, and any tree."""
 
 import itertools
+import threading
 
 import numpy as np
 import pytest
@@ -13,18 +14,23 @@ from loss.trees import (
     PERMUTED,
     PINNED,
     STREET,
+    broad_of,
     compiled_of,
     flat_of,
     nested_of,
     pixels,
     random_tree,
 )
+from numba import njit
 from numba.core.caching import CacheImpl
 
 import hierdsl
 from hierdsl.loss import hierarchical_cross_entropy, hierarchical_level_losses
-from hierdsl.loss.cpu import arithmetic
+from hierdsl.loss.cpu import arithmetic, lanes
 from hierdsl.loss.cpu import compiled as compilation
+from hierdsl.loss.cpu.lanes import LANES
+from hierdsl.loss.cpu.terms import count
+from hierdsl.loss.cpu.threads import in_threads
 from hierdsl.loss.shape import shape_of
 from hierdsl.weighting import hxe
 
@@ -129,6 +135,23 @@ def test_exact_at_any_confidence(name, smoothing, rows, scale):
     torch.testing.assert_close(fused[0], plain[0], rtol=1e-6, atol=0)
     torch.testing.assert_close(fused[1], plain[1], rtol=1e-6, atol=1e-7)
     torch.testing.assert_close(fused[2], plain[2], rtol=1e-4, atol=2e-6 * float(plain[2].abs().max()))
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [(torch.float64, 1e-11), (torch.float32, 3e-6)])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("rows", [1, 45])
+@pytest.mark.parametrize("smoothing", SMOOTHINGS)
+def test_rows_of_a_broad_tree(smoothing, rows, weighted, dtype, rtol):
+    """Hundreds of inner nodes, many of one factor without class weights, each of its own with them."""
+    compiled = broad_of(300, 4)
+    logits, target = pixels(compiled, (rows,), seed=rows, scale=5.0, dtype=dtype)
+    options = {"label_smoothing": smoothing[0], "smoothing": smoothing[1], "reduction": "sum"}
+    if weighted:
+        options["weight"] = torch.rand(compiled.num_leaves, generator=torch.Generator().manual_seed(1)) + 0.1
+    target[5:9] = IGNORE
+    if rows > 30:
+        logits[30] *= 40  # sums that underflow
+    assert_equal(logits, target, compiled, rtol=rtol, atol=rtol, **options)
 
 
 @pytest.mark.parametrize("scale", [1, 8])
@@ -323,6 +346,72 @@ def test_exponential_and_logarithm():
     assert arithmetic.exp32(np.float32(-88)) == 0
     assert arithmetic.exp32(np.float32(-np.inf)) == 0
     assert np.isnan(arithmetic.exp32(np.float32(np.nan)))
+
+
+def test_logarithm_of_a_product():
+    rng = np.random.default_rng(0)
+    for number, rtol in ((np.float32, 3e-7), (np.float64, 1e-14)):
+        values = np.exp(rng.uniform(-69, 12, 30 * arithmetic.TOGETHER)).astype(number)
+        find = njit(lambda values, at: arithmetic.log_of_product(values, at, 30))
+        exact = np.log(values.astype(np.float64)).reshape(-1, 30).sum(axis=0)
+        found = [find(values, at) for at in range(30)]
+        np.testing.assert_allclose(found, exact, rtol=rtol, atol=30 * rtol)
+        assert found == pytest.approx([arithmetic.log_of_product(values, at, 30) for at in range(30)])
+
+
+@pytest.mark.parametrize("number", [np.float32, np.float64])
+def test_rows_of_eight(number):
+    rng = np.random.default_rng(0)
+    eight, wide = rng.random((40, LANES)).astype(number), rng.random((LANES, 31)).astype(number)
+    before, wide_before = eight.copy(), wide.copy()
+    change = njit(
+        lambda eight, wide: (
+            lanes.add(eight, 1, eight, 2),
+            lanes.divide(eight, 3, 0.5, eight, 4),
+            lanes.multiply_and_subtract(eight, 5, eight, 6, 0.25),
+            lanes.turn(eight, 10, 0, wide, 0, 17),
+            lanes.turn(wide, 0, 3, eight, 20, 0),
+        )
+    )
+    change(eight, wide)
+    before[1] += before[2]
+    before[3] = number(0.5) / before[4]
+    np.testing.assert_allclose(eight[5], before[5] * before[6] - 0.25, rtol=1e-6)
+    before[5] = eight[5]
+    before[10:18] = wide_before[:, 17:25].T
+    wide_before[:, 3:11] = before[20:28].T
+    np.testing.assert_array_equal(eight, before)  # and no other row is touched
+    np.testing.assert_array_equal(wide, wide_before)
+
+
+@given(
+    st.lists(st.integers(-3, 20), max_size=40).map(lambda values: np.array(values, np.int64)),
+    st.sampled_from([-100, -1, 0, 5, 16, 17, 255]),
+)
+def test_targets_are_counted(target, ignore_index):
+    counts = np.zeros(17, np.int64)
+    wrong = count(target, ignore_index, counts)
+    counting = target[target != ignore_index]
+    nodes = counting[(counting >= 0) & (counting < 17)]
+    assert counts.tolist() == np.bincount(nodes, minlength=17).tolist()
+    assert wrong == len(counting) - len(nodes)
+
+
+def test_work_in_threads_is_done_once_and_its_error_is_raised():
+    done = []
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        for parts in (1, 2, 3, 50):
+            done.clear()
+            in_threads(done.append, parts)
+            assert sorted(done) == list(range(parts))
+        with pytest.raises(ZeroDivisionError):
+            in_threads(lambda number: 1 // (number - 7), 20)
+        ends = threading.Barrier(3)  # all three are at work at once, and none is lost by an error
+        in_threads(lambda _: ends.wait(60), 3)
+    finally:
+        torch.set_num_threads(before)
 
 
 @given(st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=70))

@@ -1,5 +1,8 @@
 """Trees and pixels for the tests of the loss."""
 
+import itertools
+import random
+
 import torch
 from hypothesis import strategies as st
 
@@ -25,6 +28,25 @@ def nested_of(leaves, levels):
         lines.append("    " * (depth + 1) + f"inner{depth}")
         left, depth = left - 1, depth + 1
     lines += ["    " * (depth + 1) + f"leaf{i}" for i in range(left)]
+    return compiled_of("\n".join(lines) + "\n")
+
+
+def broad_of(leaves, branches):
+    """A tree with about so many children below each node, leaves at several depths among them."""
+    rng = random.Random(leaves)  # noqa: S311 - a tree, no secret
+    lines = ["tree"]
+
+    def below(count, depth):
+        if count == 1:
+            lines.append("    " * depth + f"leaf{len(lines)}")
+            return
+        lines.append("    " * depth + f"inner{len(lines)}")
+        cuts = sorted(rng.sample(range(1, count), min(count, rng.randint(2, branches)) - 1))
+        for first, last in itertools.pairwise([0, *cuts, count]):
+            below(last - first, depth + 1)
+
+    for _ in range(3):
+        below(leaves // 3, 1)
     return compiled_of("\n".join(lines) + "\n")
 
 

@@ -40,7 +40,9 @@ _L = tuple(
     )
 )
 # of the square root of 1/2: less these, the exponent is that of x / 2**k in [sqrt(1/2), sqrt(2))
-_BITS = np.float32(0.707106781186547524).view(np.int32)
+_HALF = np.float32(0.707106781186547524).view(np.int32)
+TOGETHER = 8
+"""Numbers that `log_of_product` takes."""
 
 
 def exp(x: Any) -> Any:
@@ -51,6 +53,11 @@ def exp(x: Any) -> Any:
 def log(x: Any) -> Any:
     """Natural logarithm of a normal number above 0."""
     return math.log(x) if x > 0 else -math.inf
+
+
+def log_of_product(values: Any, at: int, step: int) -> Any:
+    """Sum of the logarithms of `TOGETHER` normal numbers above 0, `step` apart from `at` on."""
+    return sum(log(values[at + k * step]) for k in range(TOGETHER))
 
 
 def largest(values: Any) -> Any:
@@ -79,7 +86,7 @@ def exp32(x: Any) -> Any:
 def log32(x: Any) -> Any:
     """`log` in float32."""
     bits = np.float32(x).view(np.int32)
-    k = np.int32(np.int32(bits - _BITS) >> np.int32(23))
+    k = np.int32(np.int32(bits - _HALF) >> np.int32(23))
     r = np.int32(bits - np.int32(k << np.int32(23))).view(np.float32) - _F(1)
     exponent = _F(k)
     p = _L[0]
@@ -94,6 +101,28 @@ def log32(x: Any) -> Any:
     square = r * r
     tail = p * r * square + exponent * _LN2_LOW - _F(0.5) * square
     return r + tail + exponent * _LN2_HIGH
+
+
+@njit(**_INLINE)
+def log_of_product32(values: Any, at: int, step: int) -> Any:
+    """`log_of_product` in float32: that of the product of all mantissas, which is below 2**8."""
+    product, exponents = _F(1), np.int32(0)
+    for k in range(TOGETHER):
+        # Numba lets a signed index count from the end, and LLVM then cannot tell that these are neighbours
+        bits = np.float32(values[np.uintp(at) + np.uintp(k) * np.uintp(step)]).view(np.int32)
+        exponents = np.int32(exponents + np.int32(bits >> np.int32(23)))
+        product *= np.int32((bits & np.int32(0x007FFFFF)) | np.int32(0x3F800000)).view(np.float32)
+    exponent = _F(np.int32(exponents - np.int32(127 * TOGETHER)))
+    return log32(product) + exponent * _LN2_LOW + exponent * _LN2_HIGH
+
+
+@njit(**_INLINE)
+def log_of_product64(values: Any, at: int, step: int) -> Any:
+    """`log_of_product` in float64."""
+    total = np.float64(0)
+    for k in range(TOGETHER):
+        total += math.log(values[at + k * step])
+    return total
 
 
 def _largest_as(integer: Any) -> Any:
@@ -133,6 +162,13 @@ def _log(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     if x == types.float32:
         return lambda x: log32(x)  # noqa: PLW0108
     return lambda x: math.log(x) if x > 0 else -math.inf
+
+
+@overload(log_of_product, jit_options=_INLINE)
+def _log_of_product(values, at, step):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001
+    if values.dtype == types.float32:
+        return lambda values, at, step: log_of_product32(values, at, step)  # noqa: PLW0108
+    return lambda values, at, step: log_of_product64(values, at, step)  # noqa: PLW0108
 
 
 @overload(largest, jit_options=_INLINE)

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hierdsl.loss.cpu.columns import columns
-from hierdsl.loss.cpu.even_rows import even_rows
+from hierdsl.loss.cpu.even_rows import even_rows, ranked
 from hierdsl.loss.cpu.exact import exactly
 from hierdsl.loss.cpu.memory import empty_like
 from hierdsl.loss.cpu.rows import rows
 from hierdsl.loss.cpu.sibling_rows import sibling_rows
 from hierdsl.loss.cpu.structures import Terms
-from hierdsl.loss.cpu.terms import children_of, count, even_factors, sibling_factors, terms, totals
+from hierdsl.loss.cpu.terms import children_of, count, sibling_factors, terms, totals
 from hierdsl.loss.cpu.threads import in_threads
 from hierdsl.loss.cpu.whole_rows import whole_rows
 from hierdsl.loss.options import gradient_type, no_node
@@ -210,7 +210,8 @@ class Run:
     @cached_property
     def starts(self) -> NDArray[np.uint32]:
         """Where the rows of the nodes on the way begin in a tile; see `columns`."""
-        return np.multiply(self.shape.path.T, self.size, dtype=np.uint32, order="C")
+        found: NDArray[np.uint32] = np.multiply(self.shape.path.T, self.size, dtype=np.uint32, order="C")
+        return found
 
     @cached_property
     def row_loop(self) -> tuple[Callable[..., int], tuple[Any, ...]]:
@@ -225,8 +226,8 @@ class Run:
             return sibling_rows, (*given, *factors, smoothing, focus)
         if siblings or smoothing == 0:
             return whole_rows, (self.terms,)
-        made = even_factors(self.shape, *factors, smoothing)
-        return even_rows, (*(table.astype(number) for table in made), *factors, smoothing, focus)
+        nodes = ranked(self.shape, *factors, smoothing, number)
+        return even_rows, (nodes, *factors, smoothing, focus)
 
     @property
     def by_rows(self) -> bool:

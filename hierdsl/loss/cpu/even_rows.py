@@ -1,19 +1,74 @@
 """The loss over rows, (M, C), with smoothing over all groups of each level: every inner node has a term.
 
-Some rows at a time, side by side: what is done at a node is done for all of them in one vector instruction. They have
-targets of the same finest level, which decides the factors that smoothing gives the nodes.
+Eight rows at a time, side by side: what is done at a node is done for all of them in one vector instruction. They
+have targets of the same finest level, which decides the factors that smoothing gives the nodes. The inner nodes are
+in the order of `Ranked`, where those of the same factor are neighbours: the logarithms of some sums are made as one.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from hierdsl.loss.cpu.arithmetic import largest, log
+from hierdsl.loss.cpu.arithmetic import TOGETHER, largest, log, log_of_product
 from hierdsl.loss.cpu.columns import TINY
 from hierdsl.loss.cpu.compiled import compiled
-from hierdsl.loss.cpu.rows import LANES, exponentials, level_losses, on_the_way, terms_on_the_way
-from hierdsl.loss.cpu.terms import factors_on_the_way
+from hierdsl.loss.cpu.lanes import LANES, add, divide, multiply_and_subtract, turn
+from hierdsl.loss.cpu.rows import exponentials, level_losses, on_the_way, terms_on_the_way
+from hierdsl.loss.cpu.terms import even_factors, factors_on_the_way
 from hierdsl.loss.shape import Shape
+
+_BLOCK = 128  # channels that are turned at a time, from rows to lanes or back; a multiple of LANES
+
+
+class Ranked(NamedTuple):
+    """The inner nodes in another order: by their depth.
+
+    Attributes:
+        at: Place of each inner node, and of the root, (I + 1,) int64; the root stays the last.
+        up: Place of the node above each leaf and, in the new order, above each inner node, (V,) int64.
+        even: `Terms.even` with the inner nodes in this order, (D, V).
+        even_sum: `Terms.even_sum`.
+    """
+
+    at: NDArray[Any]
+    up: NDArray[Any]
+    even: NDArray[Any]
+    even_sum: NDArray[Any]
+
+
+def ranked(
+    shape: Shape,
+    factors: NDArray[Any],
+    weights: NDArray[Any],
+    total: NDArray[Any],
+    smoothing: float,
+    real: Any,
+) -> Ranked:
+    """The tables of one call, the factors of the type `real`; the arguments are those of `even_rows`."""
+    at, up, even, even_sum = _ranked(shape, factors, weights, total, smoothing)
+    return Ranked(at, up, even.astype(real), even_sum.astype(real))
+
+
+@compiled()
+def _ranked(
+    shape: Shape, factors: Any, weights: Any, total: Any, smoothing: float
+) -> tuple[Any, Any, Any, Any]:
+    inner = shape.order.size
+    leaves = shape.up.size - inner
+    at, up, nodes = (
+        np.empty(inner + 1, np.int64),
+        np.empty(leaves + inner, np.int64),
+        np.arange(leaves + inner),
+    )
+    at[inner] = inner
+    for place in range(inner):
+        at[shape.order[place]] = place
+        nodes[leaves + place] = leaves + shape.order[place]
+    for place in range(leaves + inner):
+        up[place] = at[shape.up[nodes[place]]]
+    even, even_sum = even_factors(shape, nodes, factors, weights, total, smoothing)
+    return at, up, even, even_sum
 
 
 @compiled()
@@ -22,8 +77,7 @@ def even_rows(
     target: Any,
     ignore_index: int,
     shape: Shape,
-    even: Any,
-    even_sum: Any,
+    nodes: Ranked,
     factors_of: Any,
     weights: Any,
     total: Any,
@@ -44,8 +98,7 @@ def even_rows(
         target: See there.
         ignore_index: See there.
         shape: See there.
-        even: `Terms.even`, (D, V), of the logits' type.
-        even_sum: `Terms.even_sum`, (D,), of that type.
+        nodes: The inner nodes in their order here.
         factors_of: See `rows`.
         weights: See there.
         total: See there.
@@ -60,9 +113,13 @@ def even_rows(
         aside: See there.
     """
     real, leaves, steps, inner = logits.dtype, logits.shape[1], shape.path.shape[1], shape.children.size - 1
-    row, e = np.empty((LANES, leaves), real), np.empty((leaves, LANES), real)
-    s, r = np.empty((inner + 1, LANES), real), np.empty((inner + 1, LANES), real)
-    logs = np.empty((inner + 1) * LANES, real)
+    at, up, turned = nodes.at, nodes.up, np.empty((LANES, _BLOCK), real)
+    e, s, r = (
+        np.empty((leaves, LANES), real),
+        np.empty((inner + 1, LANES), real),
+        np.empty((inner + 1, LANES), real),
+    )
+    logs = np.empty(s.size, real)
     peaks, spread, doubtful = np.empty(LANES, real), np.empty(LANES, real), np.empty(LANES, np.bool_)
     parts, sums_of, nll, focal = on_the_way(shape, real)
     of_leaf, batch = np.zeros(LANES, real), np.empty(LANES, np.int64)
@@ -74,7 +131,7 @@ def even_rows(
             if losses.size:
                 losses[m] = 0
     for level in range(total.size):
-        factors, count = even[level], 0
+        factors, count = nodes.even[level], 0
         for m in range(first, last + 1):
             if m < last:
                 t = np.int64(target[m])
@@ -84,17 +141,16 @@ def even_rows(
                 count += 1
             if count < LANES and (m < last or count == 0):
                 continue
+            for lane in range(count, LANES):  # the last row once more, for nothing
+                batch[lane] = batch[count - 1]
             for lane in range(LANES):
-                z = logits[batch[min(lane, count - 1)]]
-                peaks[lane] = largest(z)
-                exponentials(z, peaks[lane], row[lane])
-                spread[lane] = _spread(factors, z, peaks[lane])
-            _turn(row, e)
-            _sums(e, shape.up, s, doubtful)
-            _logs(s, logs)
-            _add_logs(factors, leaves, logs, spread)
+                peaks[lane] = largest(logits[batch[lane]])
+            _leaves(logits, batch, peaks, factors, up, turned, e, s, spread)
+            _sums(leaves, up, s, doubtful)
+            _add_logs(factors[leaves:], s.reshape(-1), logs, spread)
             if make:
-                _begin_factors(factors, leaves, s, r)
+                for i in range(inner):
+                    divide(r, i, factors[leaves + i], s, i)
             for lane in range(count):
                 y, loss, whole = np.int64(target[batch[lane]]), real.type(0), s[inner, lane]
                 if not whole < np.inf or doubtful[lane]:
@@ -103,33 +159,56 @@ def even_rows(
                 else:
                     depth = 0
                     while depth < steps and shape.path[y, depth] < inner:
-                        sums_of[depth] = s[shape.path[y, depth], lane]
+                        sums_of[depth] = s[at[shape.path[y, depth]], lane]
                         depth += 1
                     own = logits[batch[lane], y] - peaks[lane] if y < leaves else log(whole)
                     factors_on_the_way(y, shape, factors_of, weights, total, smoothing, False, parts)
                     loss, summed, of_leaf[lane] = terms_on_the_way(
                         own, whole, parts, focus, sums_of, nll, focal, depth
                     )
-                    loss += even_sum[level] * log(whole) - spread[lane]
+                    loss += nodes.even_sum[level] * log(whole) - spread[lane]
                     if make:
                         for step in range(depth):
-                            r[shape.path[y, step], lane] += sums_of[step]  # by now factor / sum
-                        r[inner, lane] = -(summed + even_sum[level]) / whole
+                            r[at[shape.path[y, step]], lane] += sums_of[step]  # by now factor / sum
+                        r[inner, lane] = -(summed + nodes.even_sum[level]) / whole
                     if levels:
                         level_losses(shape, weights[y] / total, y, nll, sums[1:])
                 sums[0] += loss
                 if losses.size:
                     losses[batch[lane]] = loss
             if make:
-                _sum_factors(shape.up, leaves, r)
-                _gradient(e, r, shape.up, factors, row)
+                for i in range(inner):  # factor / sum, summed downwards
+                    add(r, i, r, up[leaves + i])
+                _gradient(e, r, up, factors, turned, batch, count, gradient)
                 for lane in range(count):
-                    gradient[batch[lane], :] = row[lane]
                     y = np.int64(target[batch[lane]])
                     if y < leaves:
                         gradient[batch[lane], y] -= of_leaf[lane]
             count = 0
     return taken
+
+
+@compiled()
+def _leaves(
+    logits: Any, batch: Any, peaks: Any, factors: Any, up: Any, turned: Any, e: Any, s: Any, spread: Any
+) -> None:
+    """The exponentials, row by leaf, their sums below the parent of each, and the leaves' part of the spread."""
+    spread[:] = 0
+    s[:] = 0
+    for first in range(0, e.shape[0], _BLOCK):
+        last = min(first + _BLOCK, e.shape[0])
+        for lane in range(LANES):
+            z = logits[batch[lane], first:last]
+            exponentials(z, peaks[lane], turned[lane, : last - first])
+            spread[lane] += _spread(factors[first:last], z, peaks[lane])
+        whole = (last - first) // LANES * LANES
+        for c in range(0, whole, LANES):
+            turn(e, first + c, 0, turned, 0, c)
+        for c in range(whole, last - first):
+            for lane in range(LANES):
+                e[first + c, lane] = turned[lane, c]
+        for c in range(first, last):
+            add(s, up[c], e, c)
 
 
 @compiled(any_order=True)
@@ -142,26 +221,11 @@ def _spread(factors: Any, z: Any, peak: Any) -> Any:
 
 
 @compiled()
-def _turn(row: Any, e: Any) -> None:
-    for c in range(e.shape[0]):
-        for lane in range(LANES):
-            e[c, lane] = row[lane, c]
-
-
-@compiled()
-def _sums(e: Any, up: Any, s: Any, doubtful: Any) -> None:
-    """Sum the exponentials below each inner node and the root; whether a sum underflows."""
-    leaves, inner = e.shape[0], s.shape[0] - 1
-    s[:] = 0
-    for c in range(leaves):
-        i = up[c]
-        for lane in range(LANES):
-            s[i, lane] += e[c, lane]
-    for i in range(inner - 1, -1, -1):
-        above = up[leaves + i]
-        for lane in range(LANES):
-            s[above, lane] += s[i, lane]
-    tiny, values, found = e.dtype.type(TINY), s.reshape(-1), np.int32(0)
+def _sums(leaves: int, up: Any, s: Any, doubtful: Any) -> None:
+    """Sum the sums upwards; whether one underflows."""
+    for i in range(s.shape[0] - 2, -1, -1):
+        add(s, up[leaves + i], s, i)
+    tiny, values, found = s.dtype.type(TINY), s.reshape(-1), np.int32(0)
     for j in range(values.size):
         found = np.int32(found + np.int32(values[j] < tiny))
     doubtful[:] = False
@@ -171,45 +235,64 @@ def _sums(e: Any, up: Any, s: Any, doubtful: Any) -> None:
 
 
 @compiled()
-def _logs(s: Any, logs: Any) -> None:
-    values = s.reshape(-1)
-    for j in range(logs.size):
-        logs[j] = log(values[j])
+def _add_logs(factors: Any, sums: Any, logs: Any, spread: Any) -> None:
+    """Add factor * log of the sum of each inner node."""
+    begin, end, left = 0, 0, 0  # of a run of equal factors; what is before `left` is done
+    while begin < factors.size:
+        end = begin + 1
+        while end < factors.size and factors[end] == factors[begin]:
+            end += 1
+        rows = (end - begin) // TOGETHER
+        if rows:
+            _add_logs_of(factors, left, begin, sums, logs, spread)
+            _add_logs_of_products(factors[begin], begin, rows, sums, logs, spread)
+            left = begin + rows * TOGETHER
+        begin = end
+    _add_logs_of(factors, left, factors.size, sums, logs, spread)
 
 
 @compiled()
-def _add_logs(factors: Any, leaves: int, logs: Any, spread: Any) -> None:
-    """Add factor * log of the sum of each inner node."""
-    for i in range(logs.size // LANES - 1):
-        factor = factors[leaves + i]
-        if factor != 0:
+def _add_logs_of(factors: Any, begin: int, end: int, sums: Any, logs: Any, spread: Any) -> None:
+    """One logarithm each."""
+    for j in range(begin * LANES, end * LANES):
+        logs[j] = log(sums[j])
+    for i in range(begin, end):
+        if factors[i] != 0:
+            for lane in range(LANES):
+                spread[lane] += factors[i] * logs[i * LANES + lane]
+
+
+@compiled()
+def _add_logs_of_products(factor: Any, begin: int, rows: int, sums: Any, logs: Any, spread: Any) -> None:
+    """One logarithm for as many nodes as `log_of_product` takes together."""
+    if factor != 0:
+        for j in range(rows * LANES):
+            logs[j] = log_of_product(sums, begin * LANES + j, rows * LANES)
+        for i in range(rows):
             for lane in range(LANES):
                 spread[lane] += factor * logs[i * LANES + lane]
 
 
 @compiled()
-def _begin_factors(factors: Any, leaves: int, s: Any, r: Any) -> None:
-    sums, parts, one = s.reshape(-1), r.reshape(-1), s.dtype.type(1)
-    for j in range(sums.size):
-        parts[j] = one / sums[j]
-    for i in range(s.shape[0] - 1):
-        factor = factors[leaves + i]
-        for lane in range(LANES):
-            r[i, lane] *= factor
+def _gradient(
+    e: Any, r: Any, up: Any, factors: Any, turned: Any, batch: Any, count: int, gradient: Any
+) -> None:
+    """Turn e into minus the gradient, and write that of each row."""
+    for first in range(0, e.shape[0], _BLOCK):
+        last = min(first + _BLOCK, e.shape[0])
+        for c in range(first, last):
+            multiply_and_subtract(e, c, r, up[c], -factors[c])
+        whole = (last - first) // LANES * LANES
+        for c in range(0, whole, LANES):
+            turn(turned, 0, c, e, first + c, 0)
+        for c in range(whole, last - first):
+            for lane in range(LANES):
+                turned[lane, c] = e[first + c, lane]
+        for lane in range(count):
+            _negate(turned[lane], gradient[batch[lane], first:last])
 
 
 @compiled()
-def _sum_factors(up: Any, leaves: int, r: Any) -> None:
-    """Sum factor / sum downwards, parents first."""
-    for i in range(r.shape[0] - 1):
-        above = up[leaves + i]
-        for lane in range(LANES):
-            r[i, lane] += r[above, lane]
-
-
-@compiled()
-def _gradient(e: Any, r: Any, up: Any, factors: Any, row: Any) -> None:
-    for c in range(e.shape[0]):
-        i, factor = up[c], factors[c]
-        for lane in range(LANES):
-            row[lane, c] = -e[c, lane] * r[i, lane] - factor
+def _negate(of: Any, to: Any) -> None:
+    for c in range(to.size):
+        to[c] = -of[c]

@@ -12,11 +12,9 @@ import numpy as np
 from hierdsl.loss.cpu.arithmetic import exp, largest, log
 from hierdsl.loss.cpu.columns import TINY
 from hierdsl.loss.cpu.compiled import compiled
+from hierdsl.loss.cpu.lanes import LANES
 from hierdsl.loss.cpu.terms import factors_on_the_way
 from hierdsl.loss.shape import Shape
-
-LANES = 8
-"""Numbers that are worked on side by side: a loop over so many becomes vector instructions as it is."""
 
 
 @compiled()
@@ -119,8 +117,8 @@ def on_the_way(shape: Shape, real: Any) -> tuple[Any, Any, Any, Any]:
     """Room for what the inner nodes on the way have, and last the target where it is a leaf.
 
     Returns:
-        Factors, sums of exponentials and -log p, (L,), and the focal modulation with its slope, (2, L); L is a multiple
-        of `LANES`.
+        Factors, sums of exponentials and -log p, (L,), and the focal modulation with its slope, (2, L); L is a
+        multiple of `LANES`.
     """
     length = (shape.path.shape[1] + LANES) // LANES * LANES
     return np.empty(length, real), np.empty(length, real), np.empty(length, real), np.empty((2, length), real)

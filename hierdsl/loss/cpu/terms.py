@@ -76,19 +76,21 @@ def sibling_factors(
 
 
 @compiled()
-def even_factors(shape: Shape, factors: Any, weights: Any, total: Any, smoothing: float) -> tuple[Any, Any]:
-    """`Terms.even` and `Terms.even_sum`."""
+def even_factors(
+    shape: Shape, order: Any, factors: Any, weights: Any, total: Any, smoothing: float
+) -> tuple[Any, Any]:
+    """`Terms.even`, with the nodes in some order, (V,), and `Terms.even_sum`."""
     nodes, levels = shape.node.shape
     even, summed = np.zeros((levels, nodes)), np.zeros(levels)
     for level in range(levels):
-        for v in range(nodes):
+        share, all_of_level = smoothing / total[level] / shape.groups[level], 0.0
+        for place in range(nodes):
+            v, factor = order[place], even[level - 1, place] if level > 0 else 0.0
             if shape.node[v, level] == v:
-                even[level, v] = (
-                    smoothing * factors[level, v] / total[level] * weights[v] / shape.groups[level]
-                )
-            if level > 0:
-                even[level, v] += even[level - 1, v]
-            summed[level] += even[level, v]
+                factor += share * factors[level, v] * weights[v]
+            even[level, place] = factor
+            all_of_level += factor
+        summed[level] = all_of_level
     return even, summed
 
 
@@ -131,7 +133,7 @@ def terms(
     if smoothing > 0 and siblings:
         sibling, sibling_sum = sibling_factors(shape, factors, weights, total, smoothing)
     elif smoothing > 0:
-        even, even_sum = even_factors(shape, factors, weights, total, smoothing)
+        even, even_sum = even_factors(shape, np.arange(nodes), factors, weights, total, smoothing)
     return Terms(target, whole, own, even, even_sum, sibling, sibling_sum, focus)
 
 

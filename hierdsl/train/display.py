@@ -88,7 +88,9 @@ class RunDisplay:
         if self._progress is not None:
             if self._task is not None:
                 self._progress.remove_task(self._task)
-            self._task = self._progress.add_task(f"epoch {epoch}/{self.epochs}", total=steps, losses="")
+            # until the loss is read for the first time; a fast loss is compiled at its first use
+            waiting = "" if self._read else "the first step may compile the loss"
+            self._task = self._progress.add_task(f"epoch {epoch}/{self.epochs}", total=steps, losses=waiting)
 
     def step(self, losses: RunningMean) -> None:
         """A step is done."""

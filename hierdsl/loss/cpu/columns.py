@@ -84,7 +84,7 @@ def columns(
     Returns:
         How many were set aside.
     """
-    up, node, rank, factors = shape.up, shape.node, shape.rank, terms.target.T
+    up, rank, factors = shape.up, shape.rank, terms.target.T
     leaves, inner, steps, pixels = logits.shape[1], shape.children.size - 1, len(starts), logits.shape[2]
     even, siblings, make = terms.even.size > 1, terms.sibling.size > 1, gradient.size > 0
     real, some = logits.dtype, inner + 2 if siblings else 1
@@ -144,7 +144,10 @@ def columns(
             if doubtful > 0 and not (even or siblings):
                 taken = _set_aside(n * pixels + at, up, leaves, s, line, index, False, aside, taken, w)
             if levels:
-                _level_losses(node, rank, leaves, terms.level, nll, index, sums, w)
+                for level in range(sums.size - 1):
+                    sums[1 + level] += _level_loss(
+                        terms.step.T[level], terms.level.T[level], nll, line, index, w
+                    )
             if even:
                 _even(terms.even, terms.even_sum, leaves, s, line, index, w, alike)
             if make:
@@ -516,22 +519,15 @@ def _open(
 
 
 @compiled()
-def _level_losses(
-    node: Any, rank: Any, leaves: int, weights: Any, nll: Any, index: Any, sums: Any, w: int
-) -> None:
-    """Add the level losses of these pixels."""
-    steps = nll.shape[0] - 1
+def _level_loss(steps: Any, weights: Any, nll: Any, line: Any, index: Any, w: int) -> float:
+    """What these pixels add to the loss of a level."""
+    y, part, sums, valid, zero = index[_Y], line[_PART], line[_SUM], line[_VALID], nll.dtype.type(0)
     for p in range(w):
-        y = index[_Y, p]
-        if y == rank.size:
-            continue
-        step, before = -1, -1
-        for level in range(rank[y] + 1):
-            u = node[y, level]
-            if u != before:
-                step = step + 1 if u >= leaves else steps
-            sums[1 + level] += weights[y, level] * nll[step, p]
-            before = u
+        sums[p] = nll[steps[y[p]], p]
+        part[p] = weights[y[p]]
+    for p in range(w):
+        part[p] = part[p] * sums[p] if valid[p] > zero else zero
+    return float(_total(part, w))
 
 
 @compiled()

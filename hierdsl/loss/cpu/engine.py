@@ -29,8 +29,10 @@ from hierdsl.loss.shape import Shape
 Sums = NDArray[np.float64]
 """The loss and the level losses, (1 + D,). Named, as what annotates an inner function is made at each call."""
 _TILE = 1 << 15  # values of one tile: with their exponentials they stay in the second cache
-_CHUNK = 100_000  # values of one chunk at least: 0.1 ms, several times what it costs to hand one on
-_FEW, _MANY_CHUNKS = 8, 64  # of more than a few chunks each is larger
+_CHUNK = (
+    1 << 18
+)  # values of one chunk at least: 0.2 ms, beside torch's own threads, which wait awake for a while
+_MOST_CHUNKS = 64
 _MANY = 512  # leaves from which on a row a pixel is faster
 _SLAB = 1 << 20  # values that are converted at a time, where the loops cannot read the logits as they are
 
@@ -198,8 +200,9 @@ class Run:
         """The coefficients of all nodes."""
         found = terms(self.shape, self.counts, self.factors, self.weights, self.total, *self.spread)
         number = _NUMPY[self.real]
-        tables = {name: getattr(found, name).astype(number, copy=False) for name in Terms._fields[:-1]}
-        return Terms(**tables, focus=found.focus)
+        numbers = (name for name in Terms._fields if name not in {"step", "focus"})
+        tables = {name: getattr(found, name).astype(number, copy=False) for name in numbers}
+        return Terms(**tables, step=found.step, focus=found.focus)
 
     @cached_property
     def size(self) -> int:
@@ -320,8 +323,7 @@ class Run:
 
 def _in_chunks(work: Callable[[int, int, Sums], None], items: int, values: int, levels: int) -> Sums:
     """Do `work(first, last, sums)` for all items, in chunks over the threads; the summed sums."""
-    chunks = max(1, min(_FEW, values // _CHUNK), min(_MANY_CHUNKS, values // (4 * _CHUNK)))
-    chunks = min(chunks, items)
+    chunks = max(1, min(_MOST_CHUNKS, items, values // _CHUNK))
     if 1 < chunks < items:
         chunks += chunks % 2  # of three, one of two threads would have two
     sums = np.empty((chunks, 1 + levels))

@@ -13,6 +13,8 @@ class Terms(NamedTuple):
             (V + 1, K + 1).
         whole: The sum of these, (V + 1,).
         level: Weight of each target in each level's own loss, (V + 1, D).
+        step: Which of the factors of `target` is that of the target's node at each level, (V + 1, D) uint32; any
+            where there is none.
         even: Factor that every node v has for any target whose finest level is l, (D, V); (1, 1) for none.
         even_sum: The sum of `even` over the nodes, (D,).
         sibling: Factor of a node where its parent is on the way to the target, (V,); (1,) for none.
@@ -23,6 +25,7 @@ class Terms(NamedTuple):
     target: NDArray[Any]
     whole: NDArray[Any]
     level: NDArray[Any]
+    step: NDArray[Any]
     even: NDArray[Any]
     even_sum: NDArray[Any]
     sibling: NDArray[Any]

@@ -121,20 +121,26 @@ def terms(
     inner, steps = shape.children.size - 1, shape.path.shape[1]
     # step after step in memory, as the loop over columns reads it
     target, whole = np.zeros((steps + 1, nodes + 1)).T, np.zeros(nodes + 1)
-    own = np.zeros((nodes + 1, levels))
+    own, step = np.zeros((levels, nodes + 1)).T, np.zeros((levels, nodes + 1), np.uint32).T
     for v in range(nodes):
         if counts[v]:  # else nothing asks for it: of a large tree a batch meets few nodes
             factors_on_the_way(v, shape, factors, weights, total, smoothing, siblings, target[v])
             whole[v] = target[v].sum()
+            before, number = -1, -1
             for level in range(shape.rank[v] + 1):
                 own[v, level] = weights[v] / total[level]
+                u = shape.node[v, level]
+                if u != before:
+                    number = number + 1 if u >= nodes - inner else steps
+                step[v, level] = number
+                before = u
     even, even_sum = np.zeros((1, 1)), np.zeros(levels)
     sibling, sibling_sum = np.zeros(1), np.zeros(inner + 2)
     if smoothing > 0 and siblings:
         sibling, sibling_sum = sibling_factors(shape, factors, weights, total, smoothing)
     elif smoothing > 0:
         even, even_sum = even_factors(shape, np.arange(nodes), factors, weights, total, smoothing)
-    return Terms(target, whole, own, even, even_sum, sibling, sibling_sum, focus)
+    return Terms(target, whole, own, step, even, even_sum, sibling, sibling_sum, focus)
 
 
 @compiled()

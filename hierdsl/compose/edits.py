@@ -170,7 +170,7 @@ class Editor:
 
         The root, which stands for a used file as a whole, is a node only where that is asked for.
         """
-        total, found = forest.nodes.find(reference, whole=whole)
+        total, found, more = forest.nodes.find(reference, whole=whole)
         if total == 1:
             return found[0]
         if not total and not self._complete:
@@ -191,7 +191,7 @@ class Editor:
         shown = [Annotation(t.source, t.name.span, "this one?") for t in found if t.decl]
         self._report(
             "H209",
-            f"'{written}' could be {total:,} nodes",
+            f"'{written}' could be {'more than ' if more else ''}{total:,} nodes",
             reference,
             self._longer_paths(forest, reference, found),
             tuple(shown),

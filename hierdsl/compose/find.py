@@ -4,10 +4,13 @@ A path of several names is looked for at the nodes of its rarest name, and what 
 until a node of one of its names is renamed, merged or moved. Where all names are frequent that costs too much; then,
 once as much was spent on it as a walk through the tree costs, all references are looked for in one such walk. What it
 found is held against the tree as it is now: a node that has come to fit since has one on its path that was changed.
+
+Of a reference with many nodes, which is an error, all are counted; once more of them were counted than a few walks
+would cost, it is only seen that there are too many to list.
 """
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -24,10 +27,14 @@ _Key = tuple[tuple[str, ...], bool]
 
 
 class Nodes(NamedTuple):
-    """How many nodes a reference could mean, and the first of them, in the order in which they came in."""
+    """How many nodes a reference could mean, and the first of them, in the order in which they came in.
+
+    Where they were too often too many to count, `more` is true: `total` is `MANY`, and any so many are the first.
+    """
 
     total: int
     first: list[Twig]
+    more: bool = False
 
 
 class _Walk(NamedTuple):
@@ -57,6 +64,7 @@ class Finder:
         self._known: dict[_Key, tuple[int, OrderedDict[Twig, None]]] = {}
         self._known_by: defaultdict[Twig, dict[int, OrderedDict[Twig, None]]] = defaultdict(dict)
         self._spent = 0
+        self._counted = 0  # of ambiguous references
         self._walk: _Walk | None = None
 
     def add(self, twig: Twig) -> None:
@@ -108,7 +116,12 @@ class Finder:
         key = parts, reference.anchored
         when, nodes = self._known.get(key, (-1, OrderedDict()))
         if when < 0 or any(self._touched.get(part, 0) > when for part in parts):
-            found = sorted(self._find(reference), key=_entered)
+            finding = self._find(reference)
+            found = list(islice(finding, MANY + 1))
+            if len(found) > MANY and self._counted > self._count_at_most():
+                return Nodes(MANY, sorted(found[:MANY], key=_entered), more=True)
+            found = sorted([*found, *finding], key=_entered)
+            self._counted += len(found) if len(found) > MANY else 0
             nodes.clear()
             nodes.update(dict.fromkeys(found))
             self._known[key] = self.edits, nodes
@@ -120,7 +133,8 @@ class Finder:
         self.edits += 1
         self._touched[twig.name.text] = self.edits
 
-    def _find(self, reference: Reference) -> Collection[Twig]:
+    def _find(self, reference: Reference) -> Iterator[Twig]:
+        """The nodes in any order, each as soon as it is found; what that costs is added to what was spent."""
         parts = reference.parts
         if reference.anchored:
             return self._down(self._root.called(parts[0]), parts[1:])
@@ -131,9 +145,7 @@ class Finder:
         if self._walk is not None and (found := self._walk.endings.all(reference)) is not None:
             cost = len(found) + sum(len(self._walk.changed.get(part, ())) for part in parts)
             if cost < least:
-                self._spent += cost
-                return self._among(reference, [self._walk.twigs[each] for each in found], self._walk)
-        self._spent += least
+                return self._among(reference, (self._walk.twigs[each] for each in found), self._walk)
         rarest = frequencies.index(least)
         return self._at(reference, self._names.get(parts[rarest]), rarest)
 
@@ -141,28 +153,43 @@ class Finder:
         """What may be spent before a walk is the better way: as much as that costs."""
         return self._size + self._cost
 
-    def _among(self, reference: Reference, found: list[Twig], walk: _Walk) -> Collection[Twig]:
+    def _count_at_most(self) -> int:
+        """How many nodes of ambiguous references are counted in all."""
+        return 10_000 + 4 * (self._size + self._cost)
+
+    def _among(self, reference: Reference, found: Iterable[Twig], walk: _Walk) -> Iterator[Twig]:
         """What fits still of what a walk found, and what has come to fit since."""
-        parts = reference.parts
-        fit = dict.fromkeys(self._at(reference, (t for t in found if t in self._names), len(parts) - 1))
-        for place, part in enumerate(parts):
-            changed = (t for t in walk.changed.get(part, ()) if t.name.text == part and t in self._names)
-            fit.update(dict.fromkeys(self._at(reference, changed, place)))
-        if parts[0] == self._root.name.text and self._root in self._names:
-            fit.update(dict.fromkeys(self._at(reference, (self._root,), 0)))
-        return fit
+        parts, fit = reference.parts, set[Twig]()
+        starts: list[tuple[Iterable[Twig], int]] = [(found, len(parts) - 1)]
+        starts += [(walk.changed.get(part, ()), place) for place, part in enumerate(parts)]
+        if parts[0] == self._root.name.text:
+            starts.append(((self._root,), 0))
+        for twigs, place in starts:
+            for twig in self._at(reference, (t for t in twigs if t in self._names), place):
+                if twig not in fit:
+                    fit.add(twig)
+                    yield twig
 
-    def _at(self, reference: Reference, twigs: Iterable[Twig], place: int) -> Collection[Twig]:
+    def _at(self, reference: Reference, twigs: Iterable[Twig], place: int) -> Iterator[Twig]:
         """The nodes that fit a reference whose name at `place` is that of one of these nodes."""
-        above = reference.parts[place::-1]
-        starts = [twig for twig in twigs if _fits(twig, above)]
-        return self._down(starts, reference.parts[place + 1 :])
+        above, below = reference.parts[place::-1], reference.parts[place + 1 :]
+        for twig in twigs:
+            self._spent += 1
+            if _fits(twig, above):
+                yield from self._down((twig,), below)
 
-    def _down(self, twigs: Collection[Twig], parts: Iterable[str]) -> Collection[Twig]:
-        for part in parts:
-            twigs = [child for twig in twigs for child in twig.called(part)]
-            self._spent += len(twigs)
-        return twigs
+    def _down(self, twigs: Iterable[Twig], parts: Sequence[str]) -> Iterator[Twig]:
+        """What lies below some nodes by these names."""
+        ways = [iter(twigs)]
+        while ways:
+            twig = next(ways[-1], None)
+            if twig is None:
+                ways.pop()
+            elif len(ways) > len(parts):
+                yield twig
+            else:
+                self._spent += 1
+                ways.append(iter(twig.called(parts[len(ways) - 1])))
 
     def _walk_through(self) -> None:
         """Look for all references at once in the tree as it is."""

@@ -1,5 +1,7 @@
 """Edits of trees of few names, so that references are often ambiguous: what the plainest way makes of them is made."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -103,6 +105,37 @@ def test_edits_of_used_trees(random, every):
     uses = "".join(f'use "u.hier"{name}\n{edit_lines(random, theirs, forms)}' for name in ("", " as u"))
     text = f"{text}{uses}edit\n{edit_lines(random, [*paths, *theirs])}"
     check(text, used + "labels x\n    ignore = *\n", every)
+
+
+@settings(max_examples=300)
+@given(SEEDS, st.sampled_from((-1, 10)))
+def test_when_too_many_were_counted_it_is_only_seen_that_there_are_more(random, at_most):
+    text, paths = tree(random, twins=True)
+    document, _ = parse(Source("main.hier", f"{text}edit\n{edit_lines(random, paths)}"))
+    exact = outcome(document, {})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(find.Finder, "_count_at_most", lambda _: at_most)
+        *rest, found = outcome(document, {})
+    assert rest == [*exact[:-1]]
+    assert [d.code for d in found] == [d.code for d in exact[-1]]
+    for mine, theirs in zip(found, exact[-1], strict=True):
+        if mine.message == theirs.message:
+            continue
+        written, total = re.fullmatch("'(.*)' could be (.*) nodes", theirs.message).groups()
+        assert int(total) > find.MANY
+        assert mine.message == f"'{written}' could be more than {find.MANY} nodes"
+        assert len(mine.secondary) == find.MANY
+        assert mine.help.startswith("write a longer path: /")
+
+
+def test_more_than_are_listed():
+    text = "tree\n" + "".join(f"  p{i}\n    a\n      x\n      y\n" for i in range(8))
+    document, _ = parse(Source("main.hier", f"{text}edit\n  drop a/x\n  rename p0/a -> b\n  drop a/x\n"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(find.Finder, "_count_at_most", lambda _: 0)
+        *_, found = outcome(document, {})
+    assert [d.message for d in found] == ["'a/x' could be 8 nodes", "'a/x' could be more than 5 nodes"]
+    assert found[1].help == "write a longer path: " + " or ".join(f"/p{i}/a/x" for i in range(1, 6))
 
 
 FREQUENT = "tree\n r\n  a\n   x\n   y\n s\n  a\n   x\n   y\n t\n  a\n   y\n u\n  b\n   x\n v\n  a\n   y\n w\n  b\n   x\n"

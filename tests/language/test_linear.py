@@ -259,6 +259,24 @@ FAMILIES = {
         + "edit\n"
         + "".join(yes_and_no(n // 32, lambda path: f" drop {'/'.join(path)}\n"))
     ),
+    "ambiguous between renames": lambda n: (
+        "tree\n"
+        + lines("    p{i}\n        a\n            x", n // 16)
+        + "edit\n"
+        + lines("    drop a/x\n    rename p{i}/a -> b", n // 16)
+    ),
+    "ambiguous, there and back": lambda n: (
+        "tree\n"
+        + lines("    p{i}\n        a\n            x", n // 16)
+        + "edit\n"
+        + "    drop a/x\n    rename p0/a -> b\n    rename p0/b -> a\n" * (n // 16)
+    ),
+    "twins, there and back": lambda n: (
+        "tree\n    p\n        a\n"
+        + "            x\n" * (n // 16)
+        + "    q\nedit\n"
+        + "    drop a/x\n    rename p/a -> b\n    drop a/x\n    rename p/b -> a\n" * (n // 16)
+    ),
     "edits of what is gone": lambda n: (
         TREE
         + lines("    n{i}\n        x", n // 16)

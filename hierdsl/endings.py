@@ -5,6 +5,7 @@ all ends of a length; so all are sought at once, as Aho and Corasick (1975) seek
 from the root being the texts. The walk back that a name can cost is no longer than the path that it ends.
 """
 
+from array import array
 from collections.abc import Iterable, Sequence
 from heapq import nsmallest
 from typing import NamedTuple
@@ -52,7 +53,7 @@ class Endings:
                     lengths.append(length)
         self._shorter = self._shorter_ends(lengths)
         own = self._walk(names, parents)
-        self._positions: list[int] = []
+        self._positions = array("q")
         self._ranges = [(0, 0)] * len(lengths)
         self._line_up(own)
         self._first: dict[int, list[int]] = {}
@@ -67,10 +68,10 @@ class Endings:
             self._first[state] = nsmallest(SHOWN, self._positions[begin:end])
         return Found(end - begin, self._first[state])
 
-    def all(self, reference: Reference) -> list[int] | None:
-        """The positions of all nodes that a reference could mean, in no order."""
+    def all(self, reference: Reference) -> Sequence[int] | None:
+        """The positions of all nodes that a reference could mean, in no order; nothing is copied."""
         state = self._state(reference)
-        return None if state is None else self._positions[slice(*self._ranges[state])]
+        return None if state is None else memoryview(self._positions)[slice(*self._ranges[state])]
 
     def _state(self, reference: Reference) -> int | None:
         state = 0
@@ -126,7 +127,7 @@ class Endings:
                 self._ranges[state] = self._ranges[state][0], len(self._positions)
                 continue
             self._ranges[state] = len(self._positions), 0
-            self._positions += own[state]
+            self._positions.extend(own[state])
             stack.append((state, True))
             stack += [(each, False) for each in longer[state]]
 

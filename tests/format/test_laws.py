@@ -1,14 +1,13 @@
 """The laws of the canonical form, over files of any style."""
 
-import gc
 import re
-import time
 import unicodedata
 
 import pytest
 from format.strategies import files, styled_files
 from hypothesis import event, example, given, settings
 from language.strategies import BUNDLED
+from stopwatch import processor_seconds
 
 from hierdsl import HierError, analyze, compile_hierarchy, format_text
 from hierdsl.source import Source
@@ -139,13 +138,7 @@ def test_the_bundled_files_are_canonical():
 
 def quickest(make, size):
     text = make(size)
-    gc.disable()  # its passes go over what all tests before have left
-    try:
-        start = time.process_time()  # of the processor: others may be busy too
-        format_text(text)
-        return time.process_time() - start
-    finally:
-        gc.enable()
+    return processor_seconds(lambda: format_text(text))
 
 
 @pytest.mark.parametrize(

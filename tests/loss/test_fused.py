@@ -367,7 +367,7 @@ def test_rows_of_eight(number):
         lambda eight, wide: (
             lanes.add(eight, 1, eight, 2),
             lanes.divide(eight, 3, 0.5, eight, 4),
-            lanes.multiply_and_subtract(eight, 5, eight, 6, 0.25),
+            lanes.subtract_product(eight, 5, eight, 6, 0.25),
             lanes.turn(eight, 10, 0, wide, 0, 17),
             lanes.turn(wide, 0, 3, eight, 20, 0),
         )
@@ -375,7 +375,7 @@ def test_rows_of_eight(number):
     change(eight, wide)
     before[1] += before[2]
     before[3] = number(0.5) / before[4]
-    np.testing.assert_allclose(eight[5], before[5] * before[6] - 0.25, rtol=1e-6)
+    np.testing.assert_allclose(eight[5], 0.25 - before[5] * before[6], rtol=1e-6, atol=1e-7)
     before[5] = eight[5]
     before[10:18] = wide_before[:, 17:25].T
     wide_before[:, 3:11] = before[20:28].T

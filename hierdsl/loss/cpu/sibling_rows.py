@@ -11,7 +11,7 @@ import numpy as np
 from hierdsl.loss.cpu.arithmetic import largest, log
 from hierdsl.loss.cpu.columns import TINY
 from hierdsl.loss.cpu.compiled import compiled
-from hierdsl.loss.cpu.rows import exponentials, level_losses, on_the_way, scaled, sum_of, terms_on_the_way
+from hierdsl.loss.cpu.rows import exponentials, level_losses, scaled, sum_of, terms_on_the_way
 from hierdsl.loss.cpu.terms import factors_on_the_way
 from hierdsl.loss.shape import Shape
 
@@ -64,8 +64,8 @@ def sibling_rows(
         aside: See there.
     """
     real, leaves, steps, inner = logits.dtype, logits.shape[1], shape.path.shape[1], shape.children.size - 1
-    e, s = np.empty(leaves, real), np.empty(inner + 1, real)
-    parts, sums_of, nll, focal = on_the_way(shape, real)
+    e, parts, s = np.empty(leaves, real), np.empty(steps + 1, real), np.empty(inner + 1, real)
+    sums_of, nll = np.empty(steps, real), np.empty(steps + 1, real)
     sums[:] = 0
     taken = 0
     for m in range(first, last):
@@ -89,9 +89,7 @@ def sibling_rows(
                     sums_of[step] = s[shape.path[y, step]]
                 own = z[y] - peak if y < leaves else log(whole)
                 factors_on_the_way(y, shape, factors_of, weights, total, smoothing, True, parts)
-                loss, factors, of_leaf = terms_on_the_way(
-                    own, whole, parts, focus, sums_of, nll, focal, depth
-                )
+                loss, factors, of_leaf = terms_on_the_way(own, whole, parts, focus, sums_of, nll, depth)
                 spread, more = real.type(0), real.type(0)
                 for step in range(opened):
                     i = inner if step == 0 else np.int64(shape.path[y, step - 1])

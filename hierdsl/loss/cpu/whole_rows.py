@@ -10,7 +10,7 @@ import numpy as np
 from hierdsl.loss.cpu.arithmetic import largest, log
 from hierdsl.loss.cpu.columns import TINY
 from hierdsl.loss.cpu.compiled import compiled
-from hierdsl.loss.cpu.rows import exponentials, level_losses, on_the_way, terms_on_the_way
+from hierdsl.loss.cpu.rows import exponentials, level_losses, terms_on_the_way
 from hierdsl.loss.cpu.structures import Terms
 from hierdsl.loss.shape import Shape
 
@@ -35,7 +35,7 @@ def whole_rows(
     steps = shape.path.shape[1]
     e, s, r = np.empty(leaves, real), np.empty(inner + 1, real), np.empty(inner + 1, real)
     x, factors_of = np.empty(leaves + inner, real), np.zeros(leaves + inner, real)
-    _, sums_of, nll, focal = on_the_way(shape, real)
+    on_the_way, nll = np.empty(steps, real), np.empty(steps + 1, real)
     sums[:] = 0
     taken = 0
     for m in range(first, last):
@@ -49,7 +49,7 @@ def whole_rows(
             lowest = _sums(e, shape.up, s)
             whole, depth = s[inner], 0
             while depth < steps and shape.path[y, depth] < inner:
-                sums_of[depth] = s[shape.path[y, depth]]
+                on_the_way[depth] = s[shape.path[y, depth]]
                 depth += 1
             if not whole < np.inf or lowest < TINY:
                 aside[taken] = m
@@ -57,13 +57,13 @@ def whole_rows(
             else:
                 own = z[y] - peak if y < leaves else log(whole)
                 loss, factors, of_leaf = terms_on_the_way(
-                    own, whole, terms.target[y], terms.focus, sums_of, nll, focal, depth
+                    own, whole, terms.target[y], terms.focus, on_the_way, nll, depth
                 )
                 spread = _spread(z, peak, s, y, depth, shape, terms, x, factors_of)
                 loss += spread[0]
                 factors += spread[1]
                 if g.size:
-                    _factors_over_sums(y, depth, factors, sums_of, factors_of, s, shape, r)
+                    _factors_over_sums(y, depth, factors, on_the_way, factors_of, s, shape, r)
                     for c in range(leaves):
                         g[c] = -e[c] * r[shape.up[c]] - factors_of[c]
                     if y < leaves:
@@ -133,7 +133,7 @@ def _product(factors: Any, x: Any) -> Any:
 
 @compiled()
 def _factors_over_sums(
-    y: int, depth: int, factors: Any, parts: Any, factors_of: Any, s: Any, shape: Shape, r: Any
+    y: int, depth: int, factors: Any, on_the_way: Any, factors_of: Any, s: Any, shape: Shape, r: Any
 ) -> None:
     """The r of every inner node: the summed factor / sum from it up, less all factors over the whole."""
     inner = s.size - 1
@@ -141,7 +141,7 @@ def _factors_over_sums(
     for i in range(inner):
         r[i] = factors_of[leaves + i] / s[i]
     for step in range(depth):
-        r[shape.path[y, step]] += parts[step]  # factor / sum by now
+        r[shape.path[y, step]] += on_the_way[step]  # factor / sum by now
     r[inner] = -factors / s[inner]
     for i in range(inner):
         r[i] += r[shape.up[leaves + i]]

@@ -126,7 +126,7 @@ def columns(
             _leaf_terms(z, at, factors[steps], terms.whole, line, index, nll[steps], w, make)
             if terms.focus > 0:
                 _focus(terms.focus, line[_LEAF], nll[steps], line, w)
-                _copy(line[_LEAF], line[_FACTORS], w)
+                copy(line[_LEAF], line[_FACTORS], w)
             if siblings:
                 _logs_of_inner(up, leaves, terms.sibling, s, logs, w)
                 _open_all(opened, line, logs, terms.sibling_sum, w)
@@ -156,7 +156,7 @@ def columns(
             _clear(line, w)
         sums[0] += _total(line[_LOSS], w)
         if losses.size:
-            _copy(line[_LOSS], losses[n, at : at + w], w)
+            copy(line[_LOSS], losses[n, at : at + w], w)
     return taken
 
 
@@ -181,7 +181,8 @@ def _clear(line: Any, w: int) -> None:
 
 
 @compiled()
-def _copy(source: Any, to: Any, w: int) -> None:
+def copy(source: Any, to: Any, w: int) -> None:
+    """Copy the first numbers of a row."""
     for p in range(w):
         to[p] = source[p]
 
@@ -202,7 +203,7 @@ def _largest(z: Any, at: int, line: Any, w: int) -> None:
     leaves = z.shape[0]
     fours = (leaves - 1) // 4
     to, other = (_PEAK, _LOSS) if (leaves - 1 - 3 * fours) % 2 == 0 else (_LOSS, _PEAK)
-    _copy(z[0, at : at + w], line[to], w)
+    copy(z[0, at : at + w], line[to], w)
     for four in range(fours):
         to, other, c = other, to, 1 + 4 * four
         here = slice(at, at + w)

@@ -29,9 +29,8 @@ from hierdsl.loss.shape import Shape
 Sums = NDArray[np.float64]
 """The loss and the level losses, (1 + D,). Named, as what annotates an inner function is made at each call."""
 _TILE = 1 << 15  # values of one tile: with their exponentials they stay in the second cache
-_CHUNK = (
-    1 << 18
-)  # values of one chunk at least: 0.2 ms, beside torch's own threads, which wait awake for a while
+# values of one chunk at least: 0.2 ms, as torch's own threads wait awake for a while and take turns with ours
+_CHUNK = 1 << 18
 _MOST_CHUNKS = 64
 _MANY = 512  # leaves from which on a row a pixel is faster
 _SLAB = 1 << 20  # values that are converted at a time, where the loops cannot read the logits as they are
@@ -266,14 +265,14 @@ class Run:
         y = target.reshape(images, -1).numpy()
         g = np.empty((1, 0, 0), z.dtype) if gradient is None else gradient.reshape(z.shape).numpy()
         each = np.empty((0, 0), z.dtype) if losses is None else losses.reshape(y.shape).numpy()
-        size = self.size
+        size, starts = self.size, self.starts
         tiles = images * -(-z.shape[2] // size)
 
         what = (z, y, self.ignore_index, self.shape, self.terms)
 
         def work(first: int, last: int, sums: Sums) -> None:
             aside = np.empty((last - first) * size, np.int64)
-            taken = columns(*what, self.starts, first, last, size, g, each, sums, self.levels, aside)
+            taken = columns(*what, starts, first, last, size, g, each, sums, self.levels, aside)
             if taken:
                 exactly(*what, aside[:taken], g, each, sums)
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hierdsl.loss.cpu.arithmetic import TOGETHER, largest, log, log_of_product
-from hierdsl.loss.cpu.columns import TINY
+from hierdsl.loss.cpu.columns import TINY, copy
 from hierdsl.loss.cpu.compiled import compiled
-from hierdsl.loss.cpu.lanes import LANES, add, divide, multiply_and_subtract, turn
-from hierdsl.loss.cpu.rows import exponentials, level_losses, on_the_way, terms_on_the_way
+from hierdsl.loss.cpu.lanes import LANES, add, divide, subtract_product, turn
+from hierdsl.loss.cpu.rows import exponentials, level_losses, terms_on_the_way
 from hierdsl.loss.cpu.terms import even_factors, factors_on_the_way
 from hierdsl.loss.shape import Shape
 
@@ -121,7 +121,7 @@ def even_rows(
     )
     logs = np.empty(s.size, real)
     peaks, spread, doubtful = np.empty(LANES, real), np.empty(LANES, real), np.empty(LANES, np.bool_)
-    parts, sums_of, nll, focal = on_the_way(shape, real)
+    parts, sums_of, nll = np.empty(steps + 1, real), np.empty(steps, real), np.empty(steps + 1, real)
     of_leaf, batch = np.zeros(LANES, real), np.empty(LANES, np.int64)
     sums[:] = 0
     taken, make = 0, gradient.size > 0
@@ -164,7 +164,7 @@ def even_rows(
                     own = logits[batch[lane], y] - peaks[lane] if y < leaves else log(whole)
                     factors_on_the_way(y, shape, factors_of, weights, total, smoothing, False, parts)
                     loss, summed, of_leaf[lane] = terms_on_the_way(
-                        own, whole, parts, focus, sums_of, nll, focal, depth
+                        own, whole, parts, focus, sums_of, nll, depth
                     )
                     loss += nodes.even_sum[level] * log(whole) - spread[lane]
                     if make:
@@ -277,11 +277,11 @@ def _add_logs_of_products(factor: Any, begin: int, rows: int, sums: Any, logs: A
 def _gradient(
     e: Any, r: Any, up: Any, factors: Any, turned: Any, batch: Any, count: int, gradient: Any
 ) -> None:
-    """Turn e into minus the gradient, and write that of each row."""
+    """Turn e into the gradient, and write that of each row."""
     for first in range(0, e.shape[0], _BLOCK):
         last = min(first + _BLOCK, e.shape[0])
         for c in range(first, last):
-            multiply_and_subtract(e, c, r, up[c], -factors[c])
+            subtract_product(e, c, r, up[c], -factors[c])
         whole = (last - first) // LANES * LANES
         for c in range(0, whole, LANES):
             turn(turned, 0, c, e, first + c, 0)
@@ -289,10 +289,4 @@ def _gradient(
             for lane in range(LANES):
                 turned[lane, c] = e[first + c, lane]
         for lane in range(count):
-            _negate(turned[lane], gradient[batch[lane], first:last])
-
-
-@compiled()
-def _negate(of: Any, to: Any) -> None:
-    for c in range(to.size):
-        to[c] = -of[c]
+            copy(turned[lane], gradient[batch[lane], first:last], last - first)

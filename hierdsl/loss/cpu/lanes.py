@@ -4,6 +4,7 @@ Written out for LLVM: a loop over so few it unrolls before it looks for loops th
 Numba does not have it look for such instructions after.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -17,47 +18,26 @@ _intrinsic: Any = intrinsic  # whose type counts the first parameter among the a
 @_intrinsic
 def add(typing, to, i, of, j):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG001
     """to[i] += of[j]."""
-
-    def write(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        target, source = (
-            _row(context, builder, signature, given, 0),
-            _row(context, builder, signature, given, 2),
-        )
-        _store(builder, builder.fadd(_load(builder, target), _load(builder, source)), target)
-        return context.get_dummy_value()
-
+    write = _writing(2, lambda builder, old, other, _: builder.fadd(old, other))
     return types.void(to, types.intp, of, types.intp), write
 
 
 @_intrinsic
 def divide(typing, to, i, number, of, j):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG001
     """to[i] = number / of[j]."""
-
-    def write(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        target, source = (
-            _row(context, builder, signature, given, 0),
-            _row(context, builder, signature, given, 3),
-        )
-        _store(builder, builder.fdiv(_all(builder, given[2]), _load(builder, source)), target)
-        return context.get_dummy_value()
-
+    write = _writing(3, lambda builder, _, other, given: builder.fdiv(_all(builder, given[2]), other))
     return types.void(to, types.intp, to.dtype, of, types.intp), write
 
 
 @_intrinsic
-def multiply_and_subtract(typing, to, i, of, j, number):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG001
-    """to[i] = to[i] * of[j] - number."""
+def subtract_product(typing, to, i, of, j, number):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG001
+    """to[i] = number - to[i] * of[j]."""
 
-    def write(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        target, source = (
-            _row(context, builder, signature, given, 0),
-            _row(context, builder, signature, given, 2),
-        )
-        product = builder.fmul(_load(builder, target), _load(builder, source), flags=["contract"])
-        _store(builder, builder.fsub(product, _all(builder, given[4]), flags=["contract"]), target)
-        return context.get_dummy_value()
+    def result(builder: Any, old: Any, other: Any, given: Any) -> Any:
+        product = builder.fmul(old, other, flags=["contract"])
+        return builder.fsub(_all(builder, given[4]), product, flags=["contract"])
 
-    return types.void(to, types.intp, of, types.intp, to.dtype), write
+    return types.void(to, types.intp, of, types.intp, to.dtype), _writing(2, result)
 
 
 @_intrinsic
@@ -89,6 +69,17 @@ def turn(typing, to, i, j, of, k, m):  # type: ignore[no-untyped-def]  # noqa: A
         return context.get_dummy_value()
 
     return types.void(to, types.intp, types.intp, of, types.intp, types.intp), write
+
+
+def _writing(other: int, result: Callable[[Any, Any, Any, Any], Any]) -> Callable[..., Any]:
+    """Code that changes the row of the first argument; `other` is the argument that the other row is of."""
+
+    def write(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        target, source = (_row(context, builder, signature, given, argument) for argument in (0, other))
+        _store(builder, result(builder, _load(builder, target), _load(builder, source), given), target)
+        return context.get_dummy_value()
+
+    return write
 
 
 def _mix(builder: Any, one: Any, other: Any, at: int) -> Any:

@@ -12,8 +12,7 @@ import numpy as np
 from hierdsl.loss.cpu.arithmetic import exp, largest, log
 from hierdsl.loss.cpu.columns import TINY
 from hierdsl.loss.cpu.compiled import compiled
-from hierdsl.loss.cpu.lanes import LANES
-from hierdsl.loss.cpu.terms import factors_on_the_way
+from hierdsl.loss.cpu.terms import factors_on_the_way, step_at
 from hierdsl.loss.shape import Shape
 
 
@@ -60,8 +59,9 @@ def rows(
     Returns:
         How many were set aside.
     """
-    leaves, e = logits.shape[1], np.empty(logits.shape[1], logits.dtype)
-    parts, sums_of, nll, focal = on_the_way(shape, logits.dtype)
+    leaves, steps = logits.shape[1], shape.path.shape[1]
+    e, parts = np.empty(leaves, logits.dtype), np.empty(steps + 1, logits.dtype)
+    sums_of, nll = np.empty(steps, logits.dtype), np.empty(steps + 1, logits.dtype)
     sums[:] = 0
     taken = 0
     for m in range(first, last):
@@ -79,9 +79,7 @@ def rows(
             else:
                 own = z[y] - peak if y < leaves else log(whole)
                 factors_on_the_way(y, shape, factors_of, weights, total, 0.0, False, parts)
-                loss, factors, of_leaf = terms_on_the_way(
-                    own, whole, parts, focus, sums_of, nll, focal, depth
-                )
+                loss, factors, of_leaf = terms_on_the_way(own, whole, parts, focus, sums_of, nll, depth)
                 if g.size:
                     _gradient(g, e, shape, y, factors / whole, sums_of, depth)
                     if y < leaves:
@@ -113,39 +111,23 @@ def _sums_on_the_way(e: Any, y: int, shape: Shape, sums: Any) -> int:
 
 
 @compiled()
-def on_the_way(shape: Shape, real: Any) -> tuple[Any, Any, Any, Any]:
-    """Room for what the inner nodes on the way have, and last the target where it is a leaf.
-
-    Returns:
-        Factors, sums of exponentials and -log p, (L,), and the focal modulation with its slope, (2, L); L is a
-        multiple of `LANES`.
-    """
-    length = (shape.path.shape[1] + LANES) // LANES * LANES
-    return np.empty(length, real), np.empty(length, real), np.empty(length, real), np.empty((2, length), real)
-
-
-@compiled()
 def terms_on_the_way(
-    own: Any, whole: Any, parts: Any, focus: float, sums: Any, nll: Any, focal: Any, depth: int
+    own: Any, whole: Any, parts: Any, focus: float, sums: Any, nll: Any, depth: int
 ) -> tuple[Any, Any, Any]:
     """The loss, the sum of all factors and that of the leaf; `sums` become factor / sum, `nll` is filled in."""
-    real, last = nll.dtype.type, nll.size - 1
-    sums[depth:] = whole
-    for at in range(0, sums.size, LANES):
-        for lane in range(LANES):
-            nll[at + lane] = log(whole / sums[at + lane])
-    nll[last] = log(whole) - own
-    if focus > 0:
-        _focal(nll, real(focus), focal[0], focal[1])
+    steps, real = nll.size - 1, nll.dtype.type
+    nll[steps] = log(whole) - own
     loss, factors, of_leaf = real(0), real(0), real(0)
     for number in range(depth + 1):
-        step = last if number == depth else number
-        part = parts[parts.size - 1 if number == depth else number]
+        step = steps if number == depth else number
+        part = parts[step]
+        if number < depth:
+            nll[step] = log(whole / sums[step])
+        modulation, slope = real(1), real(1)
         if focus > 0:
-            loss += part * nll[step] * focal[0, step]
-            part *= focal[1, step]
-        else:
-            loss += part * nll[step]
+            modulation, slope = _focal(nll[step], real(focus))
+        loss += part * nll[step] * modulation
+        part *= slope
         factors += part
         if number < depth:
             sums[step] = part / sums[step]
@@ -155,17 +137,12 @@ def terms_on_the_way(
 
 
 @compiled()
-def _focal(nll: Any, gamma: Any, modulation: Any, slope: Any) -> None:
-    """`hierdsl.loss.cpu.exact.focal` of all, as fast as `hierdsl.loss.cpu.columns` has it."""
-    one, tiny = nll.dtype.type(1), nll.dtype.type(TINY)
-    for at in range(0, nll.size, LANES):
-        for lane in range(LANES):
-            i = at + lane
-            p = exp(-nll[i])
-            rest = max(one - p, tiny)
-            power = exp((gamma - one) * log(rest))
-            modulation[i] = power * rest
-            slope[i] = power * (rest + gamma * nll[i] * p)
+def _focal(nll: Any, gamma: Any) -> tuple[Any, Any]:
+    """`hierdsl.loss.cpu.exact.focal`, as fast as `hierdsl.loss.cpu.columns` has it."""
+    one, p = type(nll)(1), exp(-nll)
+    rest = max(one - p, type(nll)(TINY))
+    power = exp((gamma - one) * log(rest))
+    return power * rest, power * (rest + gamma * nll * p)
 
 
 @compiled(any_order=True)
@@ -211,11 +188,10 @@ def scaled(g: Any, e: Any, start: int, end: int, factor: Any) -> None:
 @compiled()
 def level_losses(shape: Shape, weights: Any, y: int, nll: Any, sums: Any) -> None:
     """Add the level losses of one pixel, each with its weight."""
-    leaves, last = shape.up.size - (shape.children.size - 1), nll.size - 1
+    leaves, steps = shape.up.size - (shape.children.size - 1), shape.path.shape[1]
     step, before = -1, -1
     for level in range(shape.rank[y] + 1):
         u = shape.node[y, level]
-        if u != before:
-            step = step + 1 if u >= leaves else last
+        step = step_at(u, before, step, leaves, steps)
         sums[level] += weights[level] * nll[step]
         before = u

@@ -40,6 +40,14 @@ def totals(rank: Any, levels: int, counts: Any, weights: Any, mean: bool) -> Any
 
 
 @compiled()
+def step_at(u: int, before: int, step: int, leaves: int, steps: int) -> int:
+    """The step of the way that node u of a level is; one level up it was `step`, of the node `before`, or -1 both."""
+    if u == before:
+        return step
+    return step + 1 if u >= leaves else steps
+
+
+@compiled()
 def factors_on_the_way(
     y: int, shape: Shape, factors: Any, weights: Any, total: Any, smoothing: float, siblings: bool, to: Any
 ) -> None:
@@ -49,8 +57,7 @@ def factors_on_the_way(
     to[:] = 0
     for level in range(shape.rank[y] + 1):
         u = shape.node[y, level]
-        if u != before:
-            step = step + 1 if u >= leaves else last
+        step = step_at(u, before, step, leaves, last)
         alone = siblings and (u == before or shape.children[shape.up[u]] == 1)  # nobody to share with
         to[step] += (1.0 if alone else 1.0 - smoothing) * factors[level, u] / total[level] * weights[y]
         before = u
@@ -130,8 +137,7 @@ def terms(
             for level in range(shape.rank[v] + 1):
                 own[v, level] = weights[v] / total[level]
                 u = shape.node[v, level]
-                if u != before:
-                    number = number + 1 if u >= nodes - inner else steps
+                number = step_at(u, before, number, nodes - inner, steps)
                 step[v, level] = number
                 before = u
     even, even_sum = np.zeros((1, 1)), np.zeros(levels)

@@ -130,7 +130,9 @@ def test_sizes_types_and_layouts(leaves, levels, dtype):
 def test_exact_at_any_confidence(name, smoothing, rows, scale):
     compiled = hierdsl.compile_hierarchy(hierdsl.load(name))
     logits, target = pixels(compiled, (400,) if rows else (2, 20, 10), scale=scale, dtype=torch.float32)
+    target.view(-1)[::7] = IGNORE
     fused, plain = both(logits, target, compiled, label_smoothing=smoothing[0], smoothing=smoothing[1])
+    assert (fused[2].movedim(1, -1)[target == IGNORE] == 0).all()
     torch.testing.assert_close(fused[0], plain[0], rtol=1e-6, atol=0)
     torch.testing.assert_close(fused[1], plain[1], rtol=1e-6, atol=1e-7)
     torch.testing.assert_close(fused[2], plain[2], rtol=1e-4, atol=2e-6 * float(plain[2].abs().max()))

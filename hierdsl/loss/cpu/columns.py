@@ -409,16 +409,16 @@ def _set_aside(
     inner = s.shape[0] - 1
     for p in range(w):
         y = index[_Y, p]
-        regular = s[inner, p] < np.inf
+        regular, tiny = s[inner, p] < np.inf, every and line[_PART, p] < TINY
         if y < up.size:
             i = up[y] if y < leaves else y - leaves  # the least sum on the way to the target
-            if not regular or s[i, p] < TINY or (every and line[_PART, p] < TINY):
+            if not regular or tiny or s[i, p] < TINY:
                 index[_Y, p] = up.size
                 line[_VALID, p] = 0
                 line[_LOSS, p] = 0
                 aside[taken] = number + p
                 taken += 1
-        elif not regular:  # ignored, whatever the network says
+        elif not regular or tiny:  # ignored, whatever the network says: 0 times infinity is no 0
             aside[taken] = number + p
             taken += 1
     return taken

@@ -1,8 +1,6 @@
 """The hierarchical cross-entropy as functions: they check, and choose how it is computed."""
 
 from collections.abc import Sequence
-from functools import lru_cache
-from importlib.util import find_spec
 from typing import Literal, overload
 
 import torch
@@ -10,6 +8,7 @@ from torch import Tensor
 
 from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy
 from hierdsl.loss import reference
+from hierdsl.loss.engines import against
 from hierdsl.loss.operator import Call, fused
 from hierdsl.loss.options import (
     Engine,
@@ -21,7 +20,7 @@ from hierdsl.loss.options import (
     factors_of,
     node_weights,
 )
-from hierdsl.loss.tables import LossTables, constant_to_compile, tables_on
+from hierdsl.loss.tables import LossTables, tables_on
 from hierdsl.weighting import Weighting
 
 
@@ -136,13 +135,14 @@ def hierarchical_cross_entropy(
     check_shapes(logits, target, tables)
     factors = factors_of(level_weights, weighting, tables)
     leaf_weights = as_leaf_weights(weight, tables)
-    against = _against_fused(logits, label_smoothing, level_weights, weighting, weight)
-    if engine == "fused" and against:
-        raise RuntimeError(f"the fused loss cannot be used: {against}")
-    if engine == "reference" or against:
+    why_not = _against_fused(logits, label_smoothing, tables, level_weights, weighting, weight)
+    if engine == "fused" and why_not:
+        raise RuntimeError(f"the fused loss cannot be used: {why_not}")
+    if engine == "reference" or why_not:
         return _plainly(logits, target, tables, factors, leaf_weights, options, return_levels)
     weights = node_weights(tables, leaf_weights)
     call = Call(
+        tables.plan,
         tables.shape,
         factors,
         weights,
@@ -216,30 +216,9 @@ def _plainly(
         return loss, reference.level_losses(logits, target, tables, None, leaf_weights, plain)
 
 
-def _against_fused(logits: Tensor, smoothing: float, *given: object) -> str | None:
+def _against_fused(logits: Tensor, smoothing: float, tables: LossTables, *given: object) -> str | None:
     """Why the fused loss cannot be used, or None."""
-    device = logits.device.type
-    if device not in _NEEDS:
-        return f"there is none for the device {device}"
-    if not _there(_NEEDS[device]):
-        return f"the package {_NEEDS[device]} is not installed"
-    if device == "cuda" and logits.dtype == torch.float64:
-        return "on a GPU there is none for float64"
-    if device == "cuda" and smoothing > 0:
-        return "on a GPU there is none with label smoothing"
-    if any(isinstance(constant, Tensor) and constant.requires_grad for constant in given):
+    found = against(logits.device.type, logits.dtype, smoothing, tables)
+    if found is None and any(isinstance(constant, Tensor) and constant.requires_grad for constant in given):
         return "it has no gradient for weights"
-    return None
-
-
-_NEEDS = {"cpu": "numba", "cuda": "triton"}
-
-
-@constant_to_compile
-def _there(package: str) -> bool:
-    return _found(package)
-
-
-@lru_cache(maxsize=4)
-def _found(package: str) -> bool:
-    return find_spec(package) is not None
+    return found

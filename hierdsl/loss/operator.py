@@ -5,9 +5,6 @@ program runs, the autograd function holds that gradient alone and multiplies it 
 `torch.func`; compiled and exported code uses the operator, whose formula changes nothing in place.
 """
 
-from collections.abc import Callable
-from functools import lru_cache
-from importlib import import_module
 from typing import Any, NamedTuple
 
 import torch
@@ -16,11 +13,12 @@ from torch.autograd.forward_ad import unpack_dual
 from torch.nn import Parameter
 
 from hierdsl.loss.eager import transforms_active
+from hierdsl.loss.engines import engine_of
 from hierdsl.loss.options import gradient_type
 
 _library = torch.library.Library("hierdsl", "DEF")
 _library.define(
-    "cross_entropy(Tensor logits, Tensor target, Tensor[] shape, Tensor factors, Tensor weights, "
+    "cross_entropy(Tensor logits, Tensor target, str plan, Tensor[] shape, Tensor factors, Tensor weights, "
     "int ignore_index, str reduction, float label_smoothing, bool siblings, float focal_gamma, "
     "bool gradient, bool levels) -> (Tensor loss, Tensor level_losses, Tensor gradient)"
 )
@@ -31,6 +29,7 @@ Outputs = tuple[Tensor, Tensor, Tensor]
 class Call(NamedTuple):
     """What one call of the operator is given beside logits and target; see `hierdsl.loss.cpu.engine.fused`."""
 
+    plan: str
     shape: list[Tensor]
     factors: Tensor
     weights: Tensor
@@ -59,13 +58,10 @@ def fused(logits: Tensor, target: Tensor, call: Call) -> tuple[Tensor, Tensor]:
 
 
 def _made(logits: Tensor, target: Tensor, call: Call) -> tuple[Tensor, Tensor, Tensor | None]:
-    return _engine(logits.is_cuda)(logits, target, *call)
-
-
-@lru_cache(maxsize=2)
-def _engine(cuda: bool) -> Callable[..., tuple[Tensor, Tensor, Tensor | None]]:
-    """The one-pass loss of a device; Triton or Numba is loaded at the first loss."""
-    return import_module(f"hierdsl.loss.{'gpu' if cuda else 'cpu'}.engine").fused  # type: ignore[no-any-return]
+    made: tuple[Tensor, Tensor, Tensor | None] = engine_of("cuda" if logits.is_cuda else "cpu").fused(
+        logits, target, *call
+    )
+    return made
 
 
 def _operator(logits: Tensor, target: Tensor, *call: Any) -> Outputs:
@@ -178,12 +174,13 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: Outputs) -> None:
     logits, (_, level_losses, slope) = inputs[0], output
     ctx.mark_non_differentiable(level_losses, slope)
     ctx.save_for_backward(slope)
-    ctx.dtype, ctx.tables = logits.dtype, len(inputs[2])
+    ctx.dtype, ctx.tables = logits.dtype, len(inputs[3])
 
 
 def _backward(ctx: Any, by: Tensor, *_: Tensor) -> tuple[Any, ...]:
     (slope,) = ctx.saved_tensors
-    return (_scaled(slope, by, ctx.dtype), None, [None] * ctx.tables, *[None] * (len(Call._fields) - 1))
+    tables = [None] * ctx.tables
+    return (_scaled(slope, by, ctx.dtype), None, None, tables, *[None] * (len(Call._fields) - 2))
 
 
 for _device in ("CPU", "CUDA"):

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from hierdsl.compiler import CompiledHierarchy
+from hierdsl.loss.gpu.forks import plan_of
 from hierdsl.loss.gpu.layout import layout_of
 from hierdsl.loss.shape import shape_of
 from hierdsl.weighting import Weighting
@@ -39,6 +40,7 @@ class LossTables:
         uniform: Whether all leaf weights are 1, so that weighting can be left out.
         factors: The level weights on the nodes of the cuts, (D, V) float64.
         node_weights: Mean weight of the leaves below each node, (V,) float64.
+        plan: On a CUDA device the text of `hierdsl.loss.gpu.forks.plan_of`, else empty.
         shape: The fields of `Shape`, in their order; on a CUDA device those of `hierdsl.loss.gpu.layout.Layout`.
     """
 
@@ -57,6 +59,7 @@ class LossTables:
     uniform: bool
     factors: Tensor
     node_weights: Tensor
+    plan: str
     shape: list[Tensor]
 
 
@@ -110,7 +113,7 @@ def _tables(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
         weights[group] = np.bincount(level, weights=compiled.leaf_weights) / size
 
     def put(array: NDArray[Any]) -> Tensor:
-        return torch.tensor(array, device=device)
+        return torch.tensor(np.ascontiguousarray(array), device=device)
 
     return LossTables(
         num_leaves=compiled.num_leaves,
@@ -131,5 +134,6 @@ def _tables(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
         uniform=bool((compiled.leaf_weights == 1).all()),
         factors=put(in_cut * compiled.level_weights[:, None]),
         node_weights=put(weights),
+        plan=plan_of(compiled)[0] if device.type == "cuda" else "",
         shape=[put(array) for array in (layout_of(compiled) if device.type == "cuda" else shape)],
     )

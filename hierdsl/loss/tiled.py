@@ -7,13 +7,13 @@ tile is at hand, and backward only multiplies it.
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from importlib import import_module
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from hierdsl.compiler import CompiledHierarchy
+from hierdsl.loss.engines import against, engine_of
 from hierdsl.loss.fallback import ReferenceRun
 from hierdsl.loss.marginal import in_float32
 from hierdsl.loss.options import (
@@ -25,8 +25,6 @@ from hierdsl.loss.options import (
 from hierdsl.loss.tables import tables_on
 from hierdsl.weighting import Weighting
 
-_ENGINES = {"cpu": "hierdsl.loss.cpu.engine", "cuda": "hierdsl.loss.gpu.engine"}
-
 # Logits of one tile, least and most. With their gradient the most fill the last cache of a CPU, and a GPU's units;
 # less costs waiting, as each of some ten operations on a tile ends when the last thread does.
 _VALUES = {"cpu": (1 << 19, 1 << 22)}
@@ -36,10 +34,11 @@ _VALUES_ELSEWHERE = (1 << 20, 1 << 24)
 class Prepared(Protocol):
     """A batch whose targets are counted: what an engine offers to be used in tiles.
 
-    The module of an engine has a function `prepare(target, real, shape, factors, weights, ignore_index, reduction,
-    label_smoothing, siblings, focal_gamma, levels)`, which gives one of these: `target` is all of the batch's, `real`
-    the type that is computed in, and the others are those of `hierdsl.loss.cpu.engine.fused`, which is itself a
-    `prepare` and one tile of everything. Tiles may be run in any order, and share no state but what was counted.
+    The module of an engine has a function `prepare(target, real, plan, shape, factors, weights, ignore_index,
+    reduction, label_smoothing, siblings, focal_gamma, levels)`, which gives one of these: `target` is all of the
+    batch's, `real` the type that is computed in, and the others are those of `hierdsl.loss.cpu.engine.fused`, which
+    is itself a `prepare` and one tile of everything. Tiles may be run in any order, and share no state but what was
+    counted.
 
     Attributes:
         by_rows: Whether a tile is wanted as (M, C), one row a pixel, and not as (1, C, M), where one can choose.
@@ -115,13 +114,13 @@ def prepare(
                 f"{name} has no gradient here: detach it, or make the logits and use "
                 "hierarchical_cross_entropy with engine='reference'"
             )
-    engine = _engine(target.device, real, options.label_smoothing)
-    if engine is None:
+    if against(target.device.type, real, options.label_smoothing, tables):
         return ReferenceRun(target, real, tables, factors, leaf_weights, options, levels)
     weights = node_weights(tables, leaf_weights)
-    found: Prepared = engine(
+    found: Prepared = engine_of(target.device.type).prepare(
         target,
         real,
+        tables.plan,
         tables.shape,
         factors,
         weights,
@@ -133,16 +132,6 @@ def prepare(
         levels,
     )
     return found
-
-
-def _engine(device: torch.device, real: torch.dtype, smoothing: float) -> Callable[..., Prepared] | None:
-    """The `prepare` of the fused engine of a device, or None where there is none or what it needs is missing."""
-    if device.type not in _ENGINES or (device.type == "cuda" and (real == torch.float64 or smoothing > 0)):
-        return None
-    try:
-        return getattr(import_module(_ENGINES[device.type]), "prepare", None)
-    except ModuleNotFoundError:
-        return None
 
 
 def real_type(dtype: torch.dtype) -> torch.dtype:

@@ -7,6 +7,7 @@ import torch
 import hierdsl
 from hierdsl.loss.cpu import engine as cpu
 from hierdsl.loss.gpu import engine as gpu
+from hierdsl.loss.gpu.forks import plan_of
 from hierdsl.loss.gpu.layout import layout_of
 from hierdsl.loss.gpu.scale import scale_
 from hierdsl.loss.options import gradient_type
@@ -66,7 +67,7 @@ def pixels(compiled, shape=(2, 5, 4), seed=0, scale=1.0):
     return logits, target
 
 
-def both(logits, target, compiled, factors=None, weights=None, **options):
+def both(logits, target, compiled, factors=None, weights=None, unrolled=True, **options):
     """What the kernels find for logits of any type, and what the CPU's loops find for the same in float64."""
     options = {
         "ignore_index": IGNORE,
@@ -81,11 +82,21 @@ def both(logits, target, compiled, factors=None, weights=None, **options):
     factors = tables.factors if factors is None else factors
     weights = tables.node_weights if weights is None else weights
     layout = [torch.tensor(table, device=DEVICE) for table in layout_of(compiled)]
+    plan = plan_of(compiled)[0] if unrolled else ""
     found = gpu.fused(
-        logits.to(DEVICE), target.to(DEVICE), layout, factors.to(DEVICE), weights.to(DEVICE), **options
+        logits.to(DEVICE), target.to(DEVICE), plan, layout, factors.to(DEVICE), weights.to(DEVICE), **options
     )
-    expected = cpu.fused(logits.double(), target, tables.shape, factors, weights, **options)
+    expected = cpu.fused(logits.double(), target, "", tables.shape, factors, weights, **options)
     return [None if x is None else x.cpu() for x in found], expected
+
+
+TANGLED = compiled_of(
+    "tree\n    alone\n        deeper\n            deepest\n    chain\n        link\n            fork\n                a\n"
+    "                b\n                    c\n    x\n    y\n        y1\n        y2\n            y3\n"
+)
+"""Chains of only children, above a leaf and above a fork."""
+STUMP = compiled_of("tree\n    all\n        most\n            a\n            b\n")
+"""The root has a single child, which is certain."""
 
 
 def check(logits, target, compiled, rtol=1e-5, atol=1e-6, **options):
@@ -105,7 +116,7 @@ def check(logits, target, compiled, rtol=1e-5, atol=1e-6, **options):
     assert (slope.movedim(1, -1)[target == options.get("ignore_index", IGNORE)] == 0).all()
 
 
-@pytest.mark.parametrize("layout", ["images", "rows", "channels last"])
+@pytest.mark.parametrize("layout", ["images", "walked", "rows", "channels last"])
 @pytest.mark.parametrize(
     ("leaves", "levels"),
     [(1, 1), (2, 1), (3, 1), (31, 2), (64, 1), (66, 5), (257, 3), (1000, 4)],
@@ -115,7 +126,7 @@ def test_equals_the_loops_of_the_cpu(leaves, levels, layout):
     logits, target = pixels(compiled, (7,) if layout == "rows" else (2, 3, 5), seed=leaves)
     if layout == "channels last":
         logits = logits.contiguous(memory_format=torch.channels_last)
-    check(logits, target, compiled)
+    check(logits, target, compiled, unrolled=layout != "walked")
 
 
 def test_a_long_row():
@@ -124,7 +135,8 @@ def test_a_long_row():
 
 
 def test_more_pixels_than_a_program_takes():
-    check(*pixels(STREET, (2, 13, 23)), STREET)
+    for unrolled in (True, False):
+        check(*pixels(STREET, (2, 13, 23)), STREET, unrolled=unrolled)
     check(*pixels(STREET, (301,)), STREET)
 
 
@@ -136,7 +148,7 @@ def test_tiles_add_up_to_the_batch(shape, reduction):
     tensors = [torch.tensor(table, device=DEVICE) for table in layout]
     options = (IGNORE, reduction, 0.0, False, 1.5, True)
     arguments = (tables.factors.to(DEVICE), tables.node_weights.to(DEVICE))
-    run = gpu.prepare(target.to(DEVICE), torch.float32, tensors, *arguments, *options)
+    run = gpu.prepare(target.to(DEVICE), torch.float32, plan_of(STREET)[0], tensors, *arguments, *options)
     total, axis = torch.zeros(4, dtype=torch.float64), len(shape)
     slope, losses = torch.empty_like(logits), torch.empty(target.shape)
     for start, end in ((0, 9), (9, 10), (10, 23)):
@@ -146,7 +158,9 @@ def test_tiles_add_up_to_the_batch(shape, reduction):
         total += run.tile(z, y, found, each if reduction == "none" else None).cpu()
         slope[part], losses[part] = found.cpu(), each.cpu()
     whole = (IGNORE, reduction, 0.0, False, 1.5, True, True)
-    expected = cpu.fused(logits.double(), target, tables.shape, tables.factors, tables.node_weights, *whole)
+    expected = cpu.fused(
+        logits.double(), target, "", tables.shape, tables.factors, tables.node_weights, *whole
+    )
     torch.testing.assert_close(slope.double(), expected[2], rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(total[1:], expected[1], rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(total[0], expected[0].sum(), rtol=1e-5, atol=1e-6)
@@ -154,12 +168,59 @@ def test_tiles_add_up_to_the_batch(shape, reduction):
         torch.testing.assert_close(losses.double(), expected[0], rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(2, 5, 4), (40,)])
+@pytest.mark.parametrize("compiled", [PINNED, TANGLED, STUMP])
+@pytest.mark.parametrize(("shape", "unrolled"), [((2, 5, 4), True), ((2, 5, 4), False), ((40,), True)])
 @pytest.mark.parametrize("gradient", [True, False])
-def test_a_node_may_be_in_several_cuts(shape, gradient):
-    logits, target = pixels(PINNED, shape)
-    check(logits, target, PINNED, gradient=gradient)
-    check(1e3 * logits, target, PINNED, gradient=gradient)
+def test_nodes_in_several_cuts_and_chains(shape, unrolled, gradient, compiled):
+    logits, target = pixels(compiled, shape)
+    check(logits, target, compiled, gradient=gradient, unrolled=unrolled)
+    check(1e3 * logits, target, compiled, gradient=gradient, unrolled=unrolled)
+
+
+@pytest.mark.parametrize("siblings", [True, False])
+@pytest.mark.parametrize("compiled", [STREET, PINNED, TANGLED, STUMP, FACES, tree_of(3, 1)])
+def test_smoothing(compiled, siblings):
+    logits, target = pixels(compiled, (2, 5, 7), scale=3.0)
+    options = {"label_smoothing": 0.2, "siblings": siblings}
+    for reduction, focal in (("mean", 0.0), ("sum", 2.0), ("none", 0.0)):
+        check(logits, target, compiled, reduction=reduction, focal_gamma=focal, **options)
+    for scale in (1e2, 1e4):  # whole branches underflow
+        check(scale * logits, target, compiled, **options)
+    check(logits, target, compiled, gradient=False, levels=False, **options)
+    rows = logits.contiguous(memory_format=torch.channels_last)
+    check(rows, target, compiled, **options)
+    check(rows[:, :, 0, 0].clone(), target[:, 0, 0].clone(), compiled, **options)
+    for dtype in (torch.float16, torch.bfloat16):
+        check(logits.to(dtype), target, compiled, **options)
+
+
+@pytest.mark.parametrize("siblings", [True, False])
+def test_smoothing_with_factors_of_any_sign(siblings):
+    logits, target = pixels(TANGLED, (2, 5, 7))
+    generator = torch.Generator().manual_seed(1)
+    factors = torch.randn(TANGLED.num_levels, TANGLED.num_nodes, generator=generator, dtype=torch.float64)
+    weights = torch.rand(TANGLED.num_nodes, generator=generator, dtype=torch.float64)
+    options = {"factors": factors, "weights": weights, "label_smoothing": 0.3, "siblings": siblings}
+    for reduction in ("mean", "none"):
+        check(logits, target, TANGLED, rtol=1e-4, atol=1e-5, reduction=reduction, **options)
+
+
+@pytest.mark.parametrize("siblings", [True, False])
+def test_smoothing_where_channels_cannot_be(siblings):
+    """No probability where nothing is spread does no harm; where something is, the loss is infinite."""
+    names = STREET.names
+    logits = torch.zeros(1, STREET.num_leaves, 1, 1)
+    logits[:, [names.index("walker"), names.index("rider")]] = -torch.inf
+    target = torch.full((1, 1, 1), names.index("road"))
+    found, _ = both(logits, target, STREET, label_smoothing=0.1, siblings=siblings)
+    assert found[0].isfinite() == siblings
+    assert found[2].isfinite().all()
+
+
+def test_a_large_tree_has_no_plan():
+    assert plan_of(tree_of(300, 2))[0] == ""
+    with pytest.raises(ValueError, match="so large a tree"):
+        both(*pixels(FACES), FACES, unrolled=False, label_smoothing=0.1)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
@@ -175,15 +236,16 @@ def test_types_and_layouts(dtype, layout):
     check(logits, target, FACES)
 
 
-@pytest.mark.parametrize("rows", [True, False])
+@pytest.mark.parametrize("layout", ["images", "walked", "rows"])
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize("focal", [0.0, 1.0, 2.5])
-def test_options(reduction, focal, rows):
-    logits, target = pixels(STREET, (12,) if rows else (2, 3, 4), scale=2.0)
+def test_options(reduction, focal, layout):
+    logits, target = pixels(STREET, (12,) if layout == "rows" else (2, 3, 4), scale=2.0)
     generator = torch.Generator().manual_seed(1)
     factors = torch.randn(STREET.num_levels, STREET.num_nodes, generator=generator, dtype=torch.float64)
     weights = torch.rand(STREET.num_nodes, generator=generator, dtype=torch.float64)
     options = {"factors": factors, "weights": weights, "reduction": reduction, "focal_gamma": focal}
+    options["unrolled"] = layout != "walked"
     check(logits, target, STREET, rtol=1e-4, **options)
     check(logits, target, STREET, rtol=1e-4, **options, gradient=False, levels=False)
 
@@ -197,18 +259,19 @@ def test_nothing_but_ignored_pixels(reduction):
         assert all((x == 0).all() for x in found)
 
 
-@pytest.mark.parametrize("shape", [(2, 3, 4), (24,)])
+@pytest.mark.parametrize(("shape", "unrolled"), [((2, 3, 4), True), ((2, 3, 4), False), ((24,), True)])
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
-def test_logits_that_are_no_number(bad, shape):
+@pytest.mark.filterwarnings("ignore:All-NaN")  # of the interpreter
+def test_logits_that_are_no_number(bad, shape, unrolled):
     logits, target = pixels(FACES, shape)
     target.view(-1)[5] = 3
-    clean = both(logits, target, FACES)[0]
+    clean = both(logits, target, FACES, unrolled=unrolled)[0]
     first = (0,) * len(shape)  # an ignored pixel, see `pixels`
     assert target[first] == IGNORE
     logits[(0, 4, *first[1:])] = bad
-    ignored = both(logits, target, FACES)[0]
+    ignored = both(logits, target, FACES, unrolled=unrolled)[0]
     torch.testing.assert_close(ignored, clean, rtol=0, atol=0)
-    found, _ = both(logits, torch.where(target == IGNORE, 1, target), FACES)
+    found, _ = both(logits, torch.where(target == IGNORE, 1, target), FACES, unrolled=unrolled)
     assert found[0].isnan()
     assert found[1].isnan().all()
     slope = found[2].movedim(1, -1)
@@ -216,23 +279,23 @@ def test_logits_that_are_no_number(bad, shape):
     assert slope.isnan().any(-1).sum() == 1
 
 
-@pytest.mark.parametrize("shape", [(2, 3, 4), (24,)])
-def test_probabilities_that_underflow(shape):
+@pytest.mark.parametrize(("shape", "unrolled"), [((2, 3, 4), True), ((2, 3, 4), False), ((24,), True)])
+def test_probabilities_that_underflow(shape, unrolled):
     logits, target = pixels(FACES, shape, scale=1e4)
     for focal in (0.0, 2.0):
-        check(logits, target, FACES, focal_gamma=focal)
+        check(logits, target, FACES, focal_gamma=focal, unrolled=unrolled)
     compiled = tree_of(66, 5)
-    check(*pixels(compiled, shape, scale=1e3), compiled)
+    check(*pixels(compiled, shape, scale=1e3), compiled, unrolled=unrolled)
 
 
 def test_channels_that_cannot_be():
     """A mask of minus infinity over a whole group that the target is not in, and over the target itself."""
     names = FACES.names
-    for shape in [(1,), (1, 1, 1)]:
+    for shape, unrolled in [((1,), True), ((1, 1, 1), True), ((1, 1, 1), False)]:
         logits = torch.zeros(1, FACES.num_leaves, *shape[1:])
         logits[:, [names.index("left_eye"), names.index("right_eye")]] = -torch.inf
-        check(logits, torch.full(shape, names.index("hair")), FACES)
-        found, _ = both(logits, torch.full(shape, names.index("left_eye")), FACES)
+        check(logits, torch.full(shape, names.index("hair")), FACES, unrolled=unrolled)
+        found, _ = both(logits, torch.full(shape, names.index("left_eye")), FACES, unrolled=unrolled)
         assert found[0] == torch.inf
         assert found[2].isfinite().all()
 
@@ -258,6 +321,7 @@ def test_a_target_that_is_no_node_makes_the_loss_no_number(wrong, shape):
     loss, levels, slope = gpu.fused(
         logits.to(DEVICE),
         target.to(DEVICE),
+        plan_of(FACES)[0],
         layout,
         tables.factors.to(DEVICE),
         tables.node_weights.to(DEVICE),
@@ -274,8 +338,8 @@ def test_a_target_that_is_no_node_makes_the_loss_no_number(wrong, shape):
     assert slope.isnan().any(1).sum() == 1
 
 
-@pytest.mark.parametrize("rows", [True, False])
-def test_channels_in_another_order_than_the_tree(rows):
+@pytest.mark.parametrize("layout", ["images", "walked", "rows"])
+def test_channels_in_another_order_than_the_tree(layout):
     """`channels` of a file may mix the leaves of several groups."""
     compiled = compiled_of(
         "hierarchy mixed\n    channels labels\n"
@@ -284,7 +348,10 @@ def test_channels_in_another_order_than_the_tree(rows):
     )
     assert len(layout_of(compiled).place)
     for scale in (1.0, 1e3):
-        check(*pixels(compiled, (12,) if rows else (2, 3, 4), scale=scale), compiled)
+        found = pixels(compiled, (12,) if layout == "rows" else (2, 3, 4), scale=scale)
+        check(*found, compiled, unrolled=layout != "walked")
+        if layout == "images":
+            check(*found, compiled, label_smoothing=0.1, siblings=True)
 
 
 @pytest.mark.parametrize("name", ["helen", "vistas"])
@@ -306,7 +373,26 @@ def test_lanes_and_walks(monkeypatch, widest, most):
     monkeypatch.setattr(gpu, "_MOST_ROWS", most)
     for scale in (1.0, 1e4):
         logits, target = pixels(FACES, (1, 5, 7), scale=scale)
-        check(logits, target, FACES, focal_gamma=1.5)
+        check(logits, target, FACES, focal_gamma=1.5, unrolled=False)
+
+
+@pytest.mark.parametrize("permuted", [True, False])
+def test_long_rows_are_asked_for_steps_where_these_are(monkeypatch, permuted):
+    """A row in parts, of which few have channels below a step; where channels are mixed, all of them are asked."""
+    monkeypatch.setattr(gpu, "_IN_LANE", 1)
+    monkeypatch.setattr(gpu, "_WALKING_LANES", 32)  # 256 channels a part
+    names = [f"g{i}" for i in range(30)]
+    ids = list(np.random.default_rng(0).permutation(900) if permuted else range(900))
+    lines = ["hierarchy wide", "    channels labels", "tree"]
+    for group in range(30):
+        lines.append(f"    {names[group]}")
+        for part in range(3):
+            lines.append(f"        {names[group]}_{part}")
+            lines += [f"            leaf{group}_{part}_{i} = {ids.pop()}" for i in range(10)]
+    compiled = compiled_of("\n".join(lines) + "\n")
+    for scale in (1.0, 1e3):
+        check(*pixels(compiled, (25,), scale=scale), compiled, focal_gamma=1.5)
+        check(*pixels(compiled, (25,), scale=scale), compiled, reduction="sum")
 
 
 def test_nothing_at_all():

@@ -105,6 +105,7 @@ def arguments(logits, target, compiled, gradient=True, levels=True, **options):
     } | options
     siblings = names.pop("smoothing", "uniform") == "siblings"
     call = Call(
+        plan=found.plan,
         shape=found.shape,
         factors=found.factors,
         weights=found.node_weights,

@@ -1,4 +1,4 @@
-"""The kernels of the GPU, on a device or else with Triton's interpreter.
+"""The kernels of the GPU, on a device or else with Triton's interpreter, and compiled for a device that need not be.
 
 The interpreter has to be chosen before Triton is imported, by whatever test: so the cases run in a process of their own.
 """
@@ -22,6 +22,21 @@ def test_the_kernels_of_the_gpu():
         [sys.executable, "-m", "pytest", str(CASES), "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist"],
         cwd=Path(__file__).resolve().parents[2],
         env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="Triton is not installed")
+def test_the_kernels_compile_for_a_gpu(tmp_path):
+    """The interpreter takes what the compiler refuses."""
+    environment = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
+    run = subprocess.run(
+        [sys.executable, str(CASES.with_name("gpu_compile.py"))],
+        cwd=CASES.parents[2],
+        env=environment | {"TRITON_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(CASES.parents[2])},
         capture_output=True,
         text=True,
         check=False,

@@ -7,7 +7,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import hierdsl
-from hierdsl.loss import tiled
+from hierdsl.loss import engines, tiled
 
 IGNORE = -100
 
@@ -58,7 +58,7 @@ def small_tiles(monkeypatch, values):
 
 def without_engine(monkeypatch):
     """Take the fused engine away."""
-    monkeypatch.setattr(tiled, "_ENGINES", {})
+    monkeypatch.setattr(engines, "_ENGINES", {})
 
 
 class Largest(TorchDispatchMode):

@@ -39,6 +39,7 @@ _SLAB = 1 << 20  # values that are converted at a time, where the loops cannot r
 def fused(
     logits: Tensor,
     target: Tensor,
+    plan: str,
     shape: list[Tensor],
     factors: Tensor,
     weights: Tensor,
@@ -55,6 +56,7 @@ def fused(
     Args:
         logits: (N, C, *S), of any floating type and layout.
         target: Node indices, (N, *S), an integer type.
+        plan: Without meaning here.
         shape: The fields of `Shape`.
         factors: Of -log p of each node in each cut, (D, V) float64.
         weights: Of each node, (V,) float64.
@@ -73,6 +75,7 @@ def fused(
     run = prepare(
         target,
         real,
+        plan,
         shape,
         factors,
         weights,
@@ -94,6 +97,7 @@ def fused(
 def prepare(
     target: Tensor,
     real: torch.dtype,
+    plan: str,
     shape: list[Tensor],
     factors: Tensor,
     weights: Tensor,
@@ -109,6 +113,7 @@ def prepare(
     Args:
         target: Of the whole batch, of any shape, an integer type.
         real: What is computed in, float32 or float64.
+        plan: Without meaning here.
         shape: As for `fused`, and so are the others.
         factors: See there.
         weights: See there.
@@ -122,6 +127,7 @@ def prepare(
     Raises:
         ValueError: A target is neither a node nor `ignore_index`.
     """
+    del plan
     tree = _arrays(*shape)
     weights_of = weights.numpy()
     counts = _count(target, ignore_index, len(tree.up))

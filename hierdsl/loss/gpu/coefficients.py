@@ -1,7 +1,9 @@
-"""The factors of one call, from what is counted of its targets, on the device: as `hierdsl.loss.cpu.terms`.
+"""The factors of one call, from what its targets weigh, on the device: as `hierdsl.loss.cpu.terms`.
 
-Counts are integers, so that they do not depend on the order in which they are added.
+What each level's targets weigh is summed in float64 and always in the same order.
 """
+
+from typing import NamedTuple
 
 import torch
 import triton
@@ -10,143 +12,217 @@ from torch import Tensor
 
 from hierdsl.loss.gpu.arithmetic import OPTIONS
 
-_COUNTED = 4096  # targets of one program
-_MOST_BINS = 8192
-_TOGETHER = 1024  # nodes that one program works through at once
+_WEIGHED = 4096  # targets of one program at a time
+_MOST_PROGRAMS = tl.constexpr(1024)
+_TOGETHER = 256  # nodes of one program
 
 
-def coefficients(
-    target: Tensor, node: Tensor, leaves: int, factors: Tensor, weights: Tensor, ignore_index: int, mean: bool
-) -> tuple[Tensor, Tensor]:
-    """The factor that -log p has, for each target.
+class Coefficients(NamedTuple):
+    """What a target tells of its pixel. All float32; row V is that of a pixel that does not count.
+
+    Attributes:
+        parts: Factor of each term of -log p, (V + 1, T).
+        own: Weight of each target in each level's own loss, (V + 1, D).
+        spread: Factor that label smoothing gives -log p of each node in each level, (D, V); empty without.
+    """
+
+    parts: Tensor
+    own: Tensor
+    spread: Tensor
+
+
+class Weighed(NamedTuple):
+    """A batch whose targets are weighed: what its coefficients are made of.
+
+    Attributes:
+        sums: What the targets of each program weigh in each level, (D, programs) float64; of no meaning where nothing
+            is divided by it.
+        mean: Whether each level is divided by the summed weights of its targets.
+        factors: Of -log p of each node in each cut, (D, V) float64.
+        weights: Of each node, (V,) float64.
+        smoothing: Share of the target that is spread.
+        siblings: Whether over siblings, else over all groups of a level.
+    """
+
+    sums: Tensor
+    mean: bool
+    factors: Tensor
+    weights: Tensor
+    smoothing: float
+    siblings: bool
+
+
+def weigh(
+    target: Tensor,
+    levels: Tensor,
+    factors: Tensor,
+    weights: Tensor,
+    ignore_index: int,
+    mean: bool,
+    smoothing: float,
+    siblings: bool,
+) -> Weighed:
+    """Sum the weights of the targets, level by level.
 
     Args:
         target: Node indices, an integer type, contiguous.
-        node: Node of each cut above each node, (V, D) int32.
-        leaves: C.
-        factors: Of -log p of each node in each cut, (D, V) float64.
-        weights: Of each node, (V,) float64.
+        levels: `Layout.levels`.
+        factors: See `Weighed`.
+        weights: See there.
         ignore_index: Target of pixels that count nowhere.
-        mean: Whether each level is divided by the summed weights of its targets.
-
-    Returns:
-        Factors of the inner nodes on the way to each target and, last, of the target itself where it is a leaf,
-        (V + 1, D) float32; weight of each target in each level's own loss, (V + 1, D) float32.
+        mean: See `Weighed`.
+        smoothing: See there.
+        siblings: See there.
     """
-    nodes, levels = node.shape
-    counts = totals = weights
-    together = nodes < _TOGETHER
+    sums = weights
     if mean:
-        counts = torch.zeros(nodes, dtype=torch.int32, device=target.device)
-        bins = triton.next_power_of_2(nodes + 1)
-        _count[(triton.cdiv(target.numel(), _COUNTED),)](
+        depth, nodes = factors.shape
+        programs = min(_MOST_PROGRAMS.value, triton.cdiv(target.numel(), _WEIGHED))
+        sums = torch.empty(depth, programs, dtype=torch.float64, device=target.device)
+        _weigh[(programs,)](
             target,
-            counts,
+            levels,
+            weights,
+            sums,
             target.numel(),
+            programs,
             ignore_index,
             nodes,
-            BINS=bins if bins <= _MOST_BINS else 0,
-            BLOCK=_COUNTED,
+            D=depth,
+            BLOCK=_WEIGHED,
             num_warps=8,
             **OPTIONS,
         )
-        if not together:
-            totals = torch.empty(levels, dtype=torch.float64, device=target.device)
-            _total[(levels,)](
-                node, counts, weights, totals, nodes, levels, BLOCK=_TOGETHER, num_warps=8, **OPTIONS
-            )
-    parts = torch.empty(nodes + 1, levels, dtype=torch.float32, device=target.device)
-    own = torch.empty_like(parts)
-    block = triton.next_power_of_2(nodes + 1) if together else 256
-    _coefficients[(triton.cdiv(nodes + 1, block),)](
+    return Weighed(sums, mean, factors, weights, smoothing, siblings)
+
+
+def coefficients(weighed: Weighed, node: Tensor, term: Tensor, terms: int, sharers: Tensor) -> Coefficients:
+    """The factor that -log p has, for each target.
+
+    Args:
+        weighed: The batch.
+        node: Node of each cut above each node, (V, D) int32.
+        term: Which term each of these is, (V, D) int32, at least `terms` for none.
+        terms: T.
+        sharers: `Layout.sharers`.
+    """
+    nodes, depth = node.shape
+    parts = torch.empty(nodes + 1, terms, dtype=torch.float32, device=node.device)
+    own = torch.empty(nodes + 1, depth, dtype=torch.float32, device=node.device)
+    smooth = weighed.smoothing > 0
+    spread = torch.empty(depth if smooth else 0, nodes, dtype=torch.float32, device=node.device)
+    _coefficients[(triton.cdiv(nodes + 1, _TOGETHER),)](
         node,
-        factors,
-        weights,
-        counts,
-        totals,
+        term,
+        weighed.factors,
+        weighed.weights,
+        weighed.sums,
         parts,
         own,
-        leaves,
+        spread if smooth else own,
+        sharers[int(weighed.siblings)],
         nodes,
-        D=levels,
-        MEAN=mean,
-        TOGETHER=together,
-        BLOCK=block,
+        weighed.sums.shape[-1],
+        weighed.smoothing,
+        D=depth,
+        TERMS=terms,
+        MEAN=weighed.mean,
+        SMOOTH=smooth,
+        SIBLINGS=weighed.siblings,
+        BLOCK=_TOGETHER,
         num_warps=8,
         **OPTIONS,
     )
-    return parts, own
+    return Coefficients(parts, own, spread)
 
 
-@triton.jit(do_not_specialize=["size", "ignore_index", "nodes"])
-def _count(target, counts, size, ignore_index, nodes, BINS: tl.constexpr, BLOCK: tl.constexpr):
-    at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-    there = at < size
-    t = tl.load(target + at, mask=there, other=0).to(tl.int64)
-    counted = there & (t != ignore_index) & (t >= 0) & (t < nodes)
-    t = tl.where(counted, t, nodes).to(tl.int32)
-    if BINS > 0:
-        # neighbours have the same target: added up within the program, as one address takes one addition at a time
-        found = tl.histogram(t, BINS)
-        bins = tl.arange(0, BINS)
-        tl.atomic_add(counts + bins, found, mask=(bins < nodes) & (found > 0), sem="relaxed")
-    else:
-        tl.atomic_add(counts + t, tl.full([BLOCK], 1, tl.int32), mask=counted, sem="relaxed")
-
-
-@triton.jit(do_not_specialize=["nodes", "levels"])
-def _total(node, counts, weights, totals, nodes, levels, BLOCK: tl.constexpr):
-    """The summed weights of the targets of one level; 1 where they are not above 0."""
-    level = tl.program_id(0)
-    total = tl.zeros([BLOCK], tl.float64)
-    for first in range(0, nodes, BLOCK):
-        v = first + tl.arange(0, BLOCK)
-        here = v < nodes
-        u = tl.load(node + v * levels + level, mask=here, other=-1)
-        count = tl.load(counts + v, mask=here, other=0).to(tl.float64)
-        weight = tl.load(weights + v, mask=here, other=0.0)
-        total += tl.where(u >= 0, count * weight, 0.0)
-    total = tl.sum(total, axis=0)
-    tl.store(totals + level, tl.where(total > 0, total, 1.0))
-
-
-@triton.jit(do_not_specialize=["leaves", "nodes"])
-def _coefficients(
-    node,
-    factors,
+@triton.jit(do_not_specialize=["size", "programs", "ignore_index", "nodes"])
+def _weigh(
+    target,
+    levels,
     weights,
-    counts,
-    totals,
-    parts,
-    own,
-    leaves,
+    weighed,
+    size,
+    programs,
+    ignore_index,
     nodes,
     D: tl.constexpr,
+    BLOCK: tl.constexpr,
+):
+    """What the targets of one program weigh in each level."""
+    sums = ()
+    for _ in tl.static_range(D):
+        sums = sums + (tl.zeros([BLOCK], tl.float64),)
+    for block in range(tl.program_id(0), tl.cdiv(size, BLOCK), programs):
+        at = tl.cast(block, tl.int64) * BLOCK + tl.arange(0, BLOCK)
+        there = at < size
+        t = tl.load(target + at, mask=there, other=0).to(tl.int64)
+        counted = there & (t != ignore_index) & (t >= 0) & (t < nodes)
+        y = tl.where(counted, t, nodes).to(tl.int32)
+        weight = tl.load(weights + y, mask=counted, other=0.0)
+        last = tl.load(levels + y)
+        added = ()
+        for level in tl.static_range(D):
+            added = added + (sums[level] + tl.where(level < last, weight, 0.0),)
+        sums = added
+    for level in tl.static_range(D):
+        tl.store(weighed + level * programs + tl.program_id(0), tl.sum(sums[level], axis=0))
+
+
+@triton.jit(do_not_specialize=["nodes", "programs", "smoothing"])
+def _coefficients(
+    node,
+    term,
+    factors,
+    weights,
+    weighed,
+    parts,
+    own,
+    spread,
+    sharers,
+    nodes,
+    programs,
+    smoothing,
+    D: tl.constexpr,
+    TERMS: tl.constexpr,
     MEAN: tl.constexpr,
-    TOGETHER: tl.constexpr,
+    SMOOTH: tl.constexpr,
+    SIBLINGS: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
     v = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     here = v < nodes
     inside = v <= nodes  # the last row is that of a pixel that does not count
     weight = tl.load(weights + v, mask=here, other=0.0)
-    leaf = tl.zeros([BLOCK], tl.float64)
+    found = ()
+    for _ in tl.static_range(TERMS):
+        found = found + (tl.zeros([BLOCK], tl.float64),)
     for level in tl.static_range(D):
         u = tl.load(node + v * D + level, mask=here, other=-1)
-        share = weight
+        total = tl.full([], 1.0, tl.float64)
         if MEAN:
-            if TOGETHER:
-                count = tl.load(counts + v, mask=here, other=0).to(tl.float64)
-                total = tl.sum(tl.where(u >= 0, count * weight, 0.0), axis=0)
-                total = tl.where(total > 0, total, 1.0)
-            else:
-                total = tl.load(totals + level)
-            share = weight / total
-        share = tl.where(u >= 0, share, 0.0)
+            at = tl.arange(0, _MOST_PROGRAMS)
+            total = tl.sum(tl.load(weighed + level * programs + at, mask=at < programs, other=0.0), axis=0)
+            total = tl.where(total > 0, total, 1.0)
+        if SMOOTH:
+            among = tl.load(sharers + v * D + level, mask=here, other=0).to(tl.float64)
+            factor = tl.load(factors + level * nodes + v, mask=here, other=0.0)
+            evenly = tl.where(among > 0, smoothing * factor * weight / total / tl.maximum(among, 1.0), 0.0)
+            tl.store(spread + level * nodes + v, evenly.to(tl.float32), mask=here)
+        share = tl.where(u >= 0, weight / total, 0.0)
         tl.store(own + v * D + level, share.to(tl.float32), mask=inside)
         part = share * tl.load(factors + level * nodes + u, mask=here & (u >= 0), other=0.0)
-        itself = (u == v) & (v < leaves)
-        leaf += tl.where(itself, part, 0.0)
-        if level < D - 1:  # the inner node of a level is the step of that number
-            tl.store(parts + v * D + level, tl.where(itself, 0.0, part).to(tl.float32), mask=inside)
-    tl.store(parts + v * D + (D - 1), leaf.to(tl.float32), mask=inside)
+        if SMOOTH:
+            kept = 1.0 - tl.cast(smoothing, tl.float64)
+            if SIBLINGS:  # who has none keeps all
+                alone = tl.load(sharers + u * D + level, mask=here & (u >= 0), other=0) == 0
+                part = tl.where(alone, part, kept * part)
+            else:
+                part = kept * part
+        which = tl.load(term + v * D + level, mask=here, other=TERMS)
+        added = ()
+        for k in tl.static_range(TERMS):
+            added = added + (found[k] + tl.where(which == k, part, 0.0),)
+        found = added
+    for k in tl.static_range(TERMS):
+        tl.store(parts + v * TERMS + k, found[k].to(tl.float32), mask=inside)

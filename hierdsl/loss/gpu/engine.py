@@ -19,22 +19,30 @@ import triton
 from torch import Tensor
 
 from hierdsl.loss.gpu.arithmetic import OPTIONS
-from hierdsl.loss.gpu.coefficients import coefficients
+from hierdsl.loss.gpu.coefficients import Coefficients, Weighed, coefficients, weigh
 from hierdsl.loss.gpu.columns import columns_kernel
+from hierdsl.loss.gpu.forks import Plan, read
 from hierdsl.loss.gpu.rows import rows_kernel
+from hierdsl.loss.gpu.totals import add_up
+from hierdsl.loss.gpu.unrolled import EVEN, SIBLINGS, unrolled_kernel
 from hierdsl.loss.options import gradient_type
 
+_BLOCK = 64  # pixels of a program of the unrolled kernel, a lane each
+_FEW = 100  # leaves and, twice, forks of a small tree
 _REGISTERS = 128  # of a lane at most: sixteen warps of a multiprocessor can then have loads on the way
+_MORE_REGISTERS = 168
 _MOST_ROWS = 8  # rows that a lane keeps in registers; the time to compile grows with their cube
 _WIDEST = 16  # lanes that share a pixel
 _IN_LANE = 16  # channels of a row that a lane keeps in registers
 _LEAST_LANES = 4  # of a row, so that they read 16 bytes side by side
 _MOST_LANES = 512
+_WALKING_LANES = 256  # of a row that is walked through twice
 
 
 def fused(
     logits: Tensor,
     target: Tensor,
+    plan: str,
     shape: list[Tensor],
     factors: Tensor,
     weights: Tensor,
@@ -53,23 +61,25 @@ def fused(
     Args:
         logits: (N, C, *S), float32, bfloat16 or float16, of any layout.
         target: Node indices, (N, *S), an integer type.
+        plan: The text of `hierdsl.loss.gpu.forks.plan_of`: empty for a tree too large to be unrolled.
         shape: The fields of `hierdsl.loss.gpu.layout.Layout`.
         factors: Of -log p of each node in each cut, (D, V) float64.
         weights: Of each node, (V,) float64.
         ignore_index: Target of pixels that count nowhere.
         reduction: mean, sum or none.
-        label_smoothing: Share of the target that is spread: 0.
-        siblings: Without meaning here.
+        label_smoothing: Share of the target that is spread, 0 without a plan.
+        siblings: Whether over the siblings of each node of the path, else over all groups of a level.
         focal_gamma: Exponent of the focal modulation.
         gradient: Whether to make one, of the loss or, for none, of the summed losses.
         levels: Whether to make the level losses; zeros else.
 
     Raises:
-        ValueError: There is label smoothing.
+        ValueError: There is label smoothing without a plan.
     """
     run = prepare(
         target,
         torch.float32,
+        plan,
         shape,
         factors,
         weights,
@@ -81,14 +91,17 @@ def fused(
         levels,
     )
     slope = torch.empty_like(logits, dtype=gradient_type(logits)) if gradient else None
-    losses = torch.empty(target.shape, dtype=torch.float32, device=logits.device) if run.each else None
-    sums = run.tile(logits, target, slope, losses).float()
-    return sums[0].clone() if losses is None else losses, sums[1:].clone(), slope
+    each = torch.empty(target.shape, dtype=torch.float32, device=logits.device) if run.each else None
+    loss = torch.empty((), dtype=torch.float32, device=logits.device)
+    level_losses = torch.empty(run.depth, dtype=torch.float32, device=logits.device)
+    run.fill(logits, target, slope, each, loss, level_losses)
+    return loss if each is None else each, level_losses, slope
 
 
 def prepare(
     target: Tensor,
     real: torch.dtype,
+    plan: str,
     shape: list[Tensor],
     factors: Tensor,
     weights: Tensor,
@@ -104,7 +117,8 @@ def prepare(
     Args:
         target: Of the whole batch, of any shape, an integer type.
         real: What is computed in: float32.
-        shape: As for `fused`, and so are the others.
+        plan: As for `fused`, and so are the others.
+        shape: See there.
         factors: See there.
         weights: See there.
         ignore_index: See there.
@@ -115,25 +129,34 @@ def prepare(
         levels: See there.
 
     Raises:
-        ValueError: There is label smoothing, or another type.
+        ValueError: There is label smoothing without a plan, or another type.
     """
-    del siblings
-    if label_smoothing > 0:
-        raise ValueError("the fused loss on a GPU has no label smoothing")
+    if label_smoothing > 0 and not plan:
+        raise ValueError("the fused loss on a GPU has no label smoothing for so large a tree")
     if real != torch.float32:
         raise ValueError(f"the fused loss on a GPU computes in float32, not {real}")
     tree = Tables(*shape)
     with torch.cuda.device_of(target):
-        parts, own = coefficients(
+        weighed = weigh(
             target.detach().contiguous(),
-            tree.node,
-            tree.leaves.shape[0],
+            tree.levels,
             factors.contiguous(),
             weights.contiguous(),
             ignore_index,
             reduction == "mean",
+            label_smoothing,
+            siblings,
         )
-    return Run(tree, parts, own, ignore_index, focal_gamma, reduction == "none", levels)
+    return Run(
+        read(plan) if plan else None,
+        tree,
+        weighed,
+        {},
+        ignore_index,
+        focal_gamma,
+        reduction == "none",
+        levels,
+    )
 
 
 class Tables(NamedTuple):
@@ -144,53 +167,96 @@ class Tables(NamedTuple):
     places: Tensor
     place: Tensor
     node: Tensor
+    term: Tensor
+    levels: Tensor
+    entries: Tensor
+    turns: Tensor
+    sharers: Tensor
     leaves: Tensor
 
 
 class Run(NamedTuple):
     """What a kernel is given beside logits, target and gradient; see `hierdsl.loss.tiled.Prepared`."""
 
+    plan: Plan | None
     tree: Tables
-    parts: Tensor
-    own: Tensor
+    weighed: Weighed
+    made: dict[bool, Coefficients]
     ignore_index: int
     gamma: float
     each: bool
     levels: bool
 
     @property
+    def smoothing(self) -> int:
+        """What the unrolled kernel calls it."""
+        if self.weighed.smoothing <= 0:
+            return 0
+        return int((SIBLINGS if self.weighed.siblings else EVEN).value)
+
+    def coefficients(self, plan: Plan | None) -> Coefficients:
+        """Those of the kernel that is unrolled by a plan, or of the others; made when they are first asked for."""
+        unrolled = plan is not None
+        if unrolled not in self.made:
+            term = self.tree.turns if unrolled else self.tree.term
+            terms = self.depth if plan is None else plan.turns + 1
+            self.made[unrolled] = coefficients(self.weighed, self.tree.node, term, terms, self.tree.sharers)
+        return self.made[unrolled]
+
+    @property
     def by_rows(self) -> bool:
-        """Whether a tile is done faster as (M, C), where one can choose, than as (1, C, M): not measured."""
-        return self.tree.siblings.shape[0] > _MOST_ROWS * _WIDEST
+        """Whether a tile is done faster as (M, C), where one can choose, than as (1, C, M)."""
+        return self.plan is None
+
+    @property
+    def depth(self) -> int:
+        """D."""
+        return self.tree.node.shape[1]
 
     def tile(self, logits: Tensor, target: Tensor, gradient: Tensor | None, losses: Tensor | None) -> Tensor:
         """The loss and the level losses, (1 + D,) float64, of some pixels of the batch; fills the others."""
-        depth, leaves = self.parts.shape[1], logits.shape[1]
+        found = torch.empty(1 + self.depth, dtype=torch.float64, device=logits.device)
+        self.fill(logits, target, gradient, losses, found[:1], found[1:])
+        if losses is not None:
+            found[0] = losses.sum(dtype=torch.float64)  # the programs wrote no sums of it
+        return found
+
+    def fill(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        gradient: Tensor | None,
+        losses: Tensor | None,
+        loss: Tensor,
+        level_losses: Tensor,
+    ) -> None:
+        """Write what is found of some pixels of the batch: `loss` is not told where each pixel has its own."""
+        leaves = logits.shape[1]
         if logits.numel() == 0:
-            if losses is not None:
-                losses.zero_()
-            return torch.zeros(1 + depth, dtype=torch.float64, device=logits.device)
+            for empty in (losses, loss, level_losses):
+                if empty is not None:
+                    empty.zero_()
+            return
         with torch.cuda.device_of(logits):
             z, y = logits.detach(), target.detach().contiguous()
             # one pixel an image is a row, too; with one channel nobody can tell, and pixels side by side are better
-            if z.movedim(1, -1).is_contiguous() and (leaves > 1 or z.ndim == 2):
+            in_rows = z.movedim(1, -1).is_contiguous() and (leaves > 1 or z.ndim == 2)
+            if in_rows and not self.smoothing:
                 each, sums = _rows(self, z, y, gradient)
+            elif self.plan is not None and (in_rows or z.is_contiguous()):
+                each, sums = _unrolled(self, self.plan, z, y, gradient, last=in_rows)
             elif z.is_contiguous():
                 each, sums = _columns(self, z, y, gradient)
             else:
                 each, sums = _copied(self, z, y, gradient)
             if losses is not None:
                 losses.copy_(each.view(losses.shape))
-            found = sums.sum(1, dtype=torch.float64)
-            if self.each:
-                found[0] = each.sum(dtype=torch.float64)  # the programs wrote no sums of it
-            return found if self.levels else torch.cat([found, found.new_zeros(depth)])
+            add_up(sums, loss, level_losses)
 
     def outputs(self, target: Tensor, programs: int) -> tuple[Tensor, Tensor]:
         """Where the losses of the pixels and the sums of the programs are written."""
-        depth = self.parts.shape[1]
         losses = torch.empty(target.shape if self.each else 0, dtype=torch.float32, device=target.device)
-        sums = torch.empty(1 + depth * self.levels, programs, dtype=torch.float32, device=target.device)
+        sums = torch.empty(1 + self.depth * self.levels, programs, dtype=torch.float32, device=target.device)
         return losses, sums
 
 
@@ -203,6 +269,7 @@ def _columns(call: Run, logits: Tensor, target: Tensor, gradient: Tensor | None)
     blocks = triton.cdiv(pixels, block)
     programs = images * blocks
     losses, sums = call.outputs(target, programs)
+    made = call.coefficients(None)
     columns_kernel[(programs,)](
         logits,
         logits if gradient is None else gradient,
@@ -211,17 +278,17 @@ def _columns(call: Run, logits: Tensor, target: Tensor, gradient: Tensor | None)
         sums,
         call.tree.siblings,
         call.tree.rows,
-        call.parts,
-        call.own,
+        made.parts,
+        made.own,
         leaves,
         pixels,
         blocks,
         programs,
         row_count,
-        call.parts.shape[0] - 1,
+        made.parts.shape[0] - 1,
         call.ignore_index,
         call.gamma,
-        K=call.parts.shape[1] - 1,
+        K=made.parts.shape[1] - 1,
         W=width,
         ROWS=rows,
         SPLIT=split,
@@ -237,12 +304,66 @@ def _columns(call: Run, logits: Tensor, target: Tensor, gradient: Tensor | None)
     return losses, sums
 
 
+def _unrolled(
+    call: Run, plan: Plan, logits: Tensor, target: Tensor, gradient: Tensor | None, *, last: bool
+) -> tuple[Tensor, Tensor]:
+    """A kernel compiled for the tree: logits as for `_columns` or, with the channels last in memory, for `_rows`."""
+    images, leaves = logits.shape[:2]
+    if last:
+        images = 1
+    pixels = target.numel() // images
+    blocks = triton.cdiv(pixels, _BLOCK)
+    programs = images * blocks
+    losses, sums = call.outputs(target, programs)
+    made = call.coefficients(plan)
+    unrolled_kernel[(programs,)](
+        logits,
+        logits if gradient is None else gradient,
+        target,
+        losses if call.each else sums,
+        sums,
+        call.tree.entries,
+        call.tree.turns,
+        call.tree.levels,
+        made.parts,
+        made.own,
+        made.spread if call.smoothing else sums,
+        leaves,
+        pixels,
+        blocks,
+        programs,
+        made.parts.shape[0] - 1,
+        call.ignore_index,
+        call.gamma,
+        1,
+        TREE=plan,
+        BLOCK=_BLOCK,
+        GRADIENT=gradient is not None,
+        EACH=call.each,
+        LEVELS=call.levels,
+        FOCAL=call.gamma > 0,
+        SMOOTHING=call.smoothing,
+        LAST=last,
+        num_warps=_BLOCK // 32,
+        maxnreg=_registers(plan, smoothed=call.smoothing > 0),
+        **OPTIONS,
+    )
+    return losses, sums
+
+
+def _registers(plan: Plan, *, smoothed: bool) -> int:
+    """How many of a lane: those of a small tree are few, so that more lanes are at work; more go to memory."""
+    kept = plan.leaves + 2 * len(plan.turn)
+    return _REGISTERS if kept <= _FEW and not smoothed else _MORE_REGISTERS
+
+
 def _rows(call: Run, logits: Tensor, target: Tensor, gradient: Tensor | None) -> tuple[Tensor, Tensor]:
     """A row a pixel: the channels lie side by side, and so do those of the gradient, which is laid out alike."""
     leaves, pixels = logits.shape[1], target.numel()
     rows, lanes, each_lane, parts, warps = _rows_plan(leaves)
     programs = triton.cdiv(pixels, rows)
     losses, sums = call.outputs(target, programs)
+    made = call.coefficients(None)
     rows_kernel[(programs,)](
         logits,
         logits if gradient is None else gradient,
@@ -251,15 +372,15 @@ def _rows(call: Run, logits: Tensor, target: Tensor, gradient: Tensor | None) ->
         sums,
         call.tree.place,
         call.tree.places,
-        call.parts,
-        call.own,
+        made.parts,
+        made.own,
         leaves,
         pixels,
         programs,
-        call.parts.shape[0] - 1,
+        made.parts.shape[0] - 1,
         call.ignore_index,
         call.gamma,
-        K=call.parts.shape[1] - 1,
+        K=made.parts.shape[1] - 1,
         PLACED=call.tree.place.numel() > 0,
         ROWS=rows,
         LANES=lanes,
@@ -285,7 +406,7 @@ def _rows_plan(leaves: int) -> tuple[int, int, int, int, int]:
     rows = max(1, 128 // lanes)
     warps = rows * lanes // 32
     if in_lane > _IN_LANE:
-        return rows, lanes, 8, 0, warps
+        return 1, _WALKING_LANES, 8, 0, _WALKING_LANES // 32
     return rows, lanes, each, triton.cdiv(in_lane, each), warps
 
 
@@ -294,7 +415,10 @@ def _copied(call: Run, logits: Tensor, target: Tensor, gradient: Tensor | None) 
     leaves = logits.shape[1]
     columns = logits.movedim(1, 0).reshape(1, leaves, -1).contiguous()
     slope = None if gradient is None else torch.empty_like(columns, dtype=gradient.dtype)
-    found = _columns(call, columns, target, slope)
+    if call.plan is None:
+        found = _columns(call, columns, target, slope)
+    else:
+        found = _unrolled(call, call.plan, columns, target, slope, last=False)
     if gradient is not None and slope is not None:
         moved = gradient.movedim(1, 0)
         moved.copy_(slope.view(moved.shape))

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hierdsl.compiler import CompiledHierarchy
-from hierdsl.loss.shape import shape_of
+from hierdsl.loss.gpu.forks import plan_of
+from hierdsl.loss.shape import Shape, shape_of
 
 _WIDTHS = (1, 2, 4, 8)
 
@@ -37,6 +38,12 @@ class Layout(NamedTuple):
         places: The same for places in depth-first order, (V + 1, K, 2).
         place: Place of each channel, (C,); without entries where it is the channel's own number.
         node: Node of the cut at level l that node v is or lies under, (V, D); -1 where v lies above the cut.
+        term: Which term this node is in the loops over steps, (V, D): its step, K for a leaf that is the target.
+        levels: In how many levels each target has a group, (V + 1,).
+        entries: `hierdsl.loss.gpu.forks.Targets.entries`; without rows for a tree that has no plan.
+        turns: `Targets.turns`; without rows for a tree that has no plan.
+        sharers: Over how many nodes label smoothing spreads a share of the target in each level that comes to node v,
+            0 for none: (2, V, D), over all groups of the level, and over siblings.
         leaves: Nothing, (C, 0): its size tells C to who may not look at a device's numbers.
     """
 
@@ -45,6 +52,11 @@ class Layout(NamedTuple):
     places: NDArray[Any]
     place: NDArray[Any]
     node: NDArray[Any]
+    term: NDArray[Any]
+    levels: NDArray[Any]
+    entries: NDArray[Any]
+    turns: NDArray[Any]
+    sharers: NDArray[Any]
     leaves: NDArray[Any]
 
 
@@ -65,15 +77,44 @@ def layout_of(compiled: CompiledHierarchy) -> Layout:
     place, row = np.empty(leaves, np.int64), np.empty(leaves, np.int64)
     place[order] = np.arange(leaves)
     row[order] = np.repeat(np.arange(len(starts)), counts)
+    targets = plan_of(compiled)[1]
     made = Layout(
         siblings=np.column_stack([counts, np.where(np.arange(width) < counts[:, None], channels, -1)]),
         rows=_runs(up, path, row, leaves),
         places=_runs(up, path, place, leaves),
         place=place[:0] if (order == np.arange(leaves)).all() else place,
         node=shape.node,
+        term=_terms(shape, leaves),
+        levels=np.append(shape.rank.astype(np.int64) + 1, 0),
+        entries=targets.entries,
+        turns=targets.turns,
+        sharers=_sharers(shape),
         leaves=np.empty((leaves, 0)),
     )
     return Layout(*[np.ascontiguousarray(table, dtype=np.int32) for table in made])
+
+
+def _terms(shape: Shape, leaves: int) -> NDArray[Any]:
+    """See `Layout`."""
+    nodes, levels = shape.node.shape
+    itself = shape.node == np.arange(nodes)[:, None]
+    itself[leaves:] = False
+    term = np.where(itself, levels - 1, np.arange(levels))
+    return np.where(shape.node >= 0, term, levels)
+
+
+def _sharers(shape: Shape) -> NDArray[Any]:
+    """See `Layout`."""
+    nodes = len(shape.node)
+    there = shape.node == np.arange(nodes)[:, None]
+    first = there & (np.cumsum(there, axis=1) == 1)  # further down a node is alone below itself
+    siblings = shape.children[shape.up].astype(np.int64)
+    return np.stack(
+        [
+            np.where(there, shape.groups.astype(np.int64), 0),
+            np.where(first & (siblings > 1)[:, None], siblings[:, None], 0),
+        ]
+    )
 
 
 def _depth_first(up: NDArray[Any], path: NDArray[Any], leaves: int) -> NDArray[Any]:

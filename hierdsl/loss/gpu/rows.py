@@ -19,7 +19,6 @@ from hierdsl.loss.gpu.arithmetic import (
     factors,
     no_number_where,
     runs,
-    scaled,
     surprises,
     terms,
     underflown,
@@ -106,6 +105,14 @@ def rows_kernel(
     total = tl.zeros([ROWS * LANES], tl.float32)
     step_sums = zeros(total, K)
     values = ()
+    # the parts of a long row that have channels below any step: the first step has all of them, and it is a run
+    low = 0
+    high = 0
+    if PARTS == 0 and K > 0:
+        if PLACED:
+            high = tl.cdiv(channels, LANES * EACH_LANE)
+        else:
+            low, high = _parts_below(starts, ends, LANES * EACH_LANE, K)
     if PARTS > 0:
         for i in tl.static_range(PARTS):
             c, _at, there = _channels(i, place, lane, channels, PLACED, LANES, EACH_LANE)
@@ -123,19 +130,18 @@ def rows_kernel(
         values = exponentials
     else:
         for i in range(tl.cdiv(channels, LANES * EACH_LANE)):
-            c, at, there = _channels(i, place, lane, channels, PLACED, LANES, EACH_LANE)
+            c, _at, there = _channels(i, place, lane, channels, False, LANES, EACH_LANE)
             value = tl.load(z[None, :] + c, mask=valid & there, other=float("-inf")).to(tl.float32)
             higher = tl.maximum(peak, tl.max(value, axis=0))
-            e = tl.exp(value - higher)
-            by = tl.exp(peak - higher)
-            total = total * by + tl.sum(e, axis=0)
-            step_sums = _add_inside(scaled(step_sums, by, K), at, starts, ends, e, K)
+            total = total * tl.exp(peak - higher) + tl.sum(tl.exp(value - higher), axis=0)
             peak = higher
         highest = _highest(peak, ROWS, LANES)
-        by = tl.exp(peak - highest)
-        total = total * by
-        step_sums = scaled(step_sums, by, K)
+        total = total * tl.exp(peak - highest)
         peak = highest
+        for i in range(low, high):
+            c, at, there = _channels(i, place, lane, channels, PLACED, LANES, EACH_LANE)
+            value = tl.load(z[None, :] + c, mask=valid & there, other=float("-inf")).to(tl.float32)
+            step_sums = _add_inside(step_sums, at, starts, ends, tl.exp(value - peak), K)
     total = _over_lanes(total, ROWS, LANES)
     step_sums = _all_over_lanes(step_sums, K, ROWS, LANES)
 
@@ -182,18 +188,70 @@ def rows_kernel(
                 slope = values[i] * base_at(base, at, starts, ends, K) - tl.where(c == y, own_slope, 0.0)
                 tl.store(g[None, :] + c, slope.to(gradient.dtype.element_ty), mask=written & there)
         else:
-            for i in range(tl.cdiv(channels, LANES * EACH_LANE)):
-                c, at, there = _channels(i, place, lane, channels, PLACED, LANES, EACH_LANE)
-                value = tl.load(z[None, :] + c, mask=valid & there, other=float("-inf")).to(tl.float32)
-                slope = tl.exp(value - peak) * base_at(base, at, starts, ends, K)
-                slope -= tl.where(c == y, own_slope, 0.0)
-                tl.store(g[None, :] + c, slope.to(gradient.dtype.element_ty), mask=written & there)
+            for i in range(low):
+                _store_slopes(
+                    i, z, g, place, lane, channels, valid, written, y, starts, ends, base, own_slope, peak,
+                    0, PLACED, LANES, EACH_LANE,
+                )  # fmt: skip
+            for i in range(low, high):
+                _store_slopes(
+                    i, z, g, place, lane, channels, valid, written, y, starts, ends, base, own_slope, peak,
+                    K, PLACED, LANES, EACH_LANE,
+                )  # fmt: skip
+            for i in range(high, tl.cdiv(channels, LANES * EACH_LANE)):
+                _store_slopes(
+                    i, z, g, place, lane, channels, valid, written, y, starts, ends, base, own_slope, peak,
+                    0, PLACED, LANES, EACH_LANE,
+                )  # fmt: skip
         if K > 0:
             if any_exact:
                 _exact_gradient(
                     z, g, y, place, lane, channels, starts, ends, exact, peak, base[0], slopes,
                     K, PLACED, ROWS, LANES, EACH_LANE,
                 )  # fmt: skip
+
+
+@triton.jit
+def _parts_below(starts, ends, size, K: tl.constexpr):
+    """The first part of a row, of so many channels each, that has some below a step, and the one after the last."""
+    first = tl.full([], 2**30, tl.int32)
+    last = tl.zeros([], tl.int32)
+    for k in tl.static_range(K):  # the same in all lanes, as they share a row
+        start = tl.max(starts[k], axis=0)
+        end = tl.max(ends[k], axis=0)
+        first = tl.where(start < end, tl.minimum(first, start), first)
+        last = tl.maximum(last, end)
+    last = tl.cdiv(last, size)
+    return tl.minimum(first // size, last), last
+
+
+@triton.jit
+def _store_slopes(
+    i,
+    z,
+    g,
+    place,
+    lane,
+    channels,
+    valid,
+    written,
+    y,
+    starts,
+    ends,
+    base,
+    own_slope,
+    peak,
+    K: tl.constexpr,
+    PLACED: tl.constexpr,
+    LANES: tl.constexpr,
+    EACH_LANE: tl.constexpr,
+):
+    """Write the gradient of the i-th part of a row, of which only K steps have channels there."""
+    c, at, there = _channels(i, place, lane, channels, PLACED, LANES, EACH_LANE)
+    value = tl.load(z[None, :] + c, mask=valid & there, other=float("-inf")).to(tl.float32)
+    slope = tl.exp(value - peak) * base_at(base, at, starts, ends, K)
+    slope -= tl.where(c == y, own_slope, 0.0)
+    tl.store(g[None, :] + c, slope.to(g.dtype.element_ty), mask=written & there)
 
 
 @triton.jit

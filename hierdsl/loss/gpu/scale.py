@@ -8,6 +8,9 @@ from torch import Tensor
 from hierdsl.loss.gpu.arithmetic import OPTIONS
 
 _BLOCK = 4096
+_MOST_PROGRAMS = (
+    1024  # enough to fill a device; where nothing is to be done more would take their time to find out
+)
 
 
 def scale_(gradient: Tensor, by: Tensor) -> Tensor:
@@ -26,8 +29,8 @@ def scale_(gradient: Tensor, by: Tensor) -> Tensor:
     if not _has_no_gaps(gradient):
         return gradient.mul_(by)
     with torch.cuda.device_of(gradient):
-        programs = triton.cdiv(gradient.numel(), _BLOCK)
-        _scale[(programs,)](gradient, by, gradient.numel(), BLOCK=_BLOCK, num_warps=8, **OPTIONS)
+        programs = min(_MOST_PROGRAMS, triton.cdiv(gradient.numel(), _BLOCK))
+        _scale[(programs,)](gradient, by, gradient.numel(), programs, BLOCK=_BLOCK, num_warps=8, **OPTIONS)
     return gradient
 
 
@@ -40,10 +43,11 @@ def _has_no_gaps(tensor: Tensor) -> bool:
     return True
 
 
-@triton.jit(do_not_specialize=["size"])
-def _scale(gradient, by, size, BLOCK: tl.constexpr):
+@triton.jit(do_not_specialize=["size", "programs"])
+def _scale(gradient, by, size, programs, BLOCK: tl.constexpr):
     factor = tl.load(by).to(tl.float32)
     if factor != 1.0:
-        at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-        value = tl.load(gradient + at, mask=at < size, other=0.0).to(tl.float32)
-        tl.store(gradient + at, (value * factor).to(gradient.dtype.element_ty), mask=at < size)
+        for block in range(tl.program_id(0), tl.cdiv(size, BLOCK), programs):
+            at = tl.cast(block, tl.int64) * BLOCK + tl.arange(0, BLOCK)
+            value = tl.load(gradient + at, mask=at < size, other=0.0).to(tl.float32)
+            tl.store(gradient + at, (value * factor).to(gradient.dtype.element_ty), mask=at < size)

@@ -1,0 +1,56 @@
+"""Which fused engine a device has, and what stands against it."""
+
+from functools import lru_cache
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+
+from hierdsl.loss.tables import LossTables, constant_to_compile
+
+_ENGINES = {"cpu": "hierdsl.loss.cpu.engine", "cuda": "hierdsl.loss.gpu.engine"}
+_NEEDS = {"cpu": ("numba", "0.61"), "cuda": ("triton", "3.4")}
+
+
+@lru_cache(maxsize=2)
+def engine_of(device: str) -> Any:
+    """The module of the engine of a type of device; Triton or Numba is loaded with it, at the first loss."""
+    return import_module(_ENGINES[device])
+
+
+def against(device: str, dtype: torch.dtype, smoothing: float, tables: LossTables) -> str | None:
+    """Why the fused loss cannot be used, or None.
+
+    Args:
+        device: Its type.
+        dtype: Of the logits.
+        smoothing: Share of the target that is spread.
+        tables: Of the hierarchy, on the device.
+    """
+    if device not in _ENGINES:
+        return f"there is none for the device {device}"
+    package, least = _NEEDS[device]
+    if not _there(package, least):
+        return f"the package {package} is not installed, or older than {least}"
+    if device == "cuda" and dtype == torch.float64:
+        return "on a GPU there is none for float64"
+    if device == "cuda" and smoothing > 0 and not tables.plan:
+        return f"on a GPU there is none with label smoothing for a tree of {tables.num_leaves} leaves"
+    return None
+
+
+@constant_to_compile
+def _there(package: str, least: str) -> bool:
+    return _found(package, least)
+
+
+@lru_cache(maxsize=4)
+def _found(package: str, least: str) -> bool:
+    """Whether a package is installed, in some version or a later one."""
+    try:
+        found = version(package)
+    except PackageNotFoundError:  # what comes with a device's own build of torch may be known by another name
+        return find_spec(package) is not None
+    return [int(n) for n in found.split(".")[:2]] >= [int(n) for n in least.split(".")]

@@ -1,0 +1,304 @@
+"""A tree as `hierdsl.loss.gpu.unrolled` is compiled for it: numbers that are constants of the kernel.
+
+A fork is a node with several children, or the root. The nodes of a chain, each the only child of the one above, have
+the same leaves below: they are one fork, or one leaf. So there are fewer forks than leaves, however many levels.
+
+NumPy only: no Triton is loaded to make the plan.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, fields
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hierdsl.compiler import CompiledHierarchy
+from hierdsl.loss.shape import shape_of
+
+MOST = 224
+"""Leaves and forks of a tree that is unrolled: about what a lane has registers for."""
+_WIDEST = 16  # channels of a tile
+
+Numbers = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Plan:
+    """A tree of C leaves and F forks, children before their parents, the root last: one constant of a kernel.
+
+    It is recognised at a launch by being the same object, and in a cache of compiled kernels by how it is printed.
+
+    The channels are read in T tiles of neighbours, each a power of two wide. Where a fork has leaves in a tile, there
+    is a piece: which forks have which leaves in it, as bits from its first channel on.
+
+    Attributes:
+        levels: D.
+        turns: J, how many forks that are in some cut a way has at most.
+        channels: The first channel of each tile, (T,).
+        widths: How many each tile has, (T,).
+        piece_forks: The fork of each piece, one tile after the other.
+        piece_leaves: Its leaves, as bits.
+        first_piece: Where in both the pieces of each tile start, (T + 1,).
+        part_tiles: The tile of each piece again, one fork after the other.
+        part_leaves: Its leaves, as bits.
+        first_part: Where in both the pieces of each fork start, (F + 1,).
+        forks: The forks that are children of each fork, (F - 1,).
+        first_fork: Where in `forks` those of each fork start, (F + 1,).
+        low: Number in depth-first order of the topmost node of each fork's chain, (F,); of no meaning at the root.
+        size: How many nodes there are below it, itself included, (F,).
+        turn: Which one each fork is among those on the way from the root that are in some cut, (F,); -1 for one that
+            is in none, and for the root.
+        place: Which one each fork is where each is put behind its parent, the children of a fork together, (F,).
+        open_low: Number of the first node below each fork, all nodes of its chain left out, (F,).
+        open_size: How many nodes there are below it, (F,).
+        leaf_nodes: The nodes that are one with each leaf: the chain that ends in it, from the top.
+        leaf_levels: The levels, as bits, whose cuts each of these nodes is in.
+        first_leaf_node: Where those of each leaf start, (C + 1,).
+        fork_nodes: The nodes of the chain that each fork is, from the top, without the root.
+        fork_levels: The levels, as bits, whose cuts each of these nodes is in.
+        first_fork_node: Where those of each fork start, (F + 1,).
+    """
+
+    levels: int
+    turns: int
+    channels: Numbers
+    widths: Numbers
+    piece_forks: Numbers
+    piece_leaves: Numbers
+    first_piece: Numbers
+    part_tiles: Numbers
+    part_leaves: Numbers
+    first_part: Numbers
+    forks: Numbers
+    first_fork: Numbers
+    low: Numbers
+    size: Numbers
+    turn: Numbers
+    place: Numbers
+    open_low: Numbers
+    open_size: Numbers
+    leaf_nodes: Numbers
+    leaf_levels: Numbers
+    first_leaf_node: Numbers
+    fork_nodes: Numbers
+    fork_levels: Numbers
+    first_fork_node: Numbers
+
+    @property
+    def leaves(self) -> int:
+        """C."""
+        return len(self.first_leaf_node) - 1
+
+    @cached_property
+    def text(self) -> str:
+        """What `read` reads."""
+        return json.dumps([getattr(self, field.name) for field in fields(self)])
+
+    @cached_property
+    def _name(self) -> str:
+        return f"tree_{hashlib.sha256(self.text.encode()).hexdigest()}"
+
+    def __repr__(self) -> str:
+        return self._name
+
+
+class Targets(NamedTuple):
+    """What a plan needs to know of each target, beside it.
+
+    Attributes:
+        entries: Its number in depth-first order, and the channel of the leaf that its chain ends in, -1 for none;
+            and -1 both for a pixel that does not count: (V + 1, 2) int32.
+        turns: Which term the node is that is its group at each level, (V, D) int32: a turn of the plan; J for its
+            leaf and the chain of that; J + 1 for one that is certain, and where it has no group.
+    """
+
+    entries: NDArray[Any]
+    turns: NDArray[Any]
+
+
+@lru_cache(maxsize=64)
+def plan_of(compiled: CompiledHierarchy) -> tuple[str, Targets]:
+    """The plan as a text, which goes through operators of torch as it is, and the tables of targets beside it.
+
+    The text is for `read`, and empty for a tree that is too large.
+    """
+    levels, leaves = compiled.num_levels, compiled.num_leaves
+    nothing = Targets(np.zeros((0, 2), np.int32), np.zeros((0, levels), np.int32))
+    if leaves > MOST:
+        return "", nothing
+    found = _Forks(compiled)
+    if leaves + len(found.chains) > MOST:
+        return "", nothing
+    return found.plan().text, Targets(found.entries, found.turns_of_targets())
+
+
+@lru_cache(maxsize=64)
+def read(text: str) -> Plan:
+    """The plan that a text of `plan_of` tells."""
+    levels, turns, *lists = json.loads(text)
+    return Plan(levels, turns, *map(tuple, lists))
+
+
+class _Forks:
+    """Walks down a tree once."""
+
+    def __init__(self, compiled: CompiledHierarchy) -> None:
+        shape = shape_of(compiled)
+        self.num_leaves, self.num_nodes = compiled.num_leaves, compiled.num_nodes
+        self.node = shape.node
+        self.children: list[list[int]] = [[] for _ in shape.children]
+        for v, above in enumerate(shape.up.tolist()):
+            self.children[above].append(v)
+        self.entries = np.full((self.num_nodes + 1, 2), -1, np.int32)
+        self.size = np.ones(self.num_nodes + 1, np.int64)
+        self._number()
+        self.chains: list[list[int]] = []
+        self.leaf_chains: list[list[list[int]]] = []  # of the leaves that are children of each fork
+        self.forks: list[list[int]] = []
+        self._gather()
+        self.turn = self._turns()
+
+    def below(self, v: int) -> list[int]:
+        """The children of a node; the root is node V."""
+        return self.children[v - self.num_leaves] if v >= self.num_leaves else []
+
+    def _number(self) -> None:
+        """Number the nodes in depth-first order, and count those below each."""
+        order, waiting = [], [self.num_nodes]
+        while waiting:
+            v = waiting.pop()
+            order.append(v)
+            waiting.extend(reversed(self.below(v)))
+        self.entries[order[1:], 0] = np.arange(self.num_nodes)
+        for v in reversed(order):
+            self.size[v] += sum(int(self.size[u]) for u in self.below(v))
+
+    def _gather(self) -> None:
+        """Find the forks, children before their parents."""
+        fork_of: dict[int, int] = {}
+        waiting = [(self.num_nodes, False)]
+        while waiting:
+            top, seen = waiting.pop()
+            chain = self._chain(top)
+            ends = self.below(chain[-1])
+            if not seen:
+                waiting.append((top, True))
+                waiting.extend((u, False) for u in reversed(ends) if self._chain(u)[-1] >= self.num_leaves)
+                continue
+            chains = [self._chain(u) for u in ends]
+            self.leaf_chains.append([below for below in chains if below[-1] < self.num_leaves])
+            self.forks.append([fork_of[below[0]] for below in chains if below[-1] >= self.num_leaves])
+            fork_of[top] = len(self.chains)
+            self.chains.append(chain)
+            for below in self.leaf_chains[-1]:
+                self.entries[below, 1] = below[-1]
+
+    def _chain(self, v: int) -> list[int]:
+        """A node and the only children below it, one after the other; below the root no leaf."""
+        chain = [v]
+        while len(below := self.below(chain[-1])) == 1 and (
+            below[0] >= self.num_leaves or v < self.num_nodes
+        ):
+            chain += below
+        return chain
+
+    def _turns(self) -> list[int]:
+        """See `Plan.turn`."""
+        found, above = [-1] * len(self.chains), [0] * len(self.chains)
+        for fork in range(len(self.chains) - 1, -1, -1):
+            if fork < len(self.chains) - 1 and any(self._levels(v) for v in self.chains[fork]):
+                found[fork] = above[fork]
+            for below in self.forks[fork]:
+                above[below] = above[fork] + (found[fork] >= 0)
+        return found
+
+    def turns_of_targets(self) -> NDArray[Any]:
+        """See `Targets`."""
+        turns = max(self.turn) + 1
+        of_node = np.full(self.num_nodes + 1, turns + 1)
+        for chain, turn in zip(self.chains, self.turn, strict=True):
+            of_node[chain] = turns + 1 if turn < 0 else turn
+        for below in self.leaf_chains:
+            for chain in below:
+                of_node[chain] = turns
+        of_node[-1] = turns + 1
+        found: NDArray[Any] = of_node[self.node].astype(np.int32)  # -1, no group, is the root
+        return found
+
+    def _levels(self, v: int) -> int:
+        """The levels, as bits, whose cuts a node is in; the root in none."""
+        if v == self.num_nodes:
+            return 0
+        return sum(1 << level for level in np.flatnonzero(self.node[v] == v).tolist())
+
+    def plan(self) -> Plan:
+        """What was found."""
+        place, count = [0] * len(self.chains), 1
+        for below in reversed(self.forks):
+            for fork in below:
+                place[fork], count = count, count + 1
+        tops = [chain[0] for chain in self.chains]
+        number = np.append(self.entries[:-1, 0], -1).tolist()  # of the root, whose nodes are all others
+        size = self.size.tolist()
+        tiles = _tiles(self.num_leaves)
+        fork_of = {chain[-1]: fork for fork, below in enumerate(self.leaf_chains) for chain in below}
+        pieces = [_pieces([fork_of[c] for c in range(first, first + width)]) for first, width in tiles]
+        parts = [
+            [(tile, of[fork]) for tile, of in enumerate(pieces) if fork in of]
+            for fork in range(len(self.chains))
+        ]
+        leaf_chains = sorted(
+            (chain for below in self.leaf_chains for chain in below), key=lambda chain: chain[-1]
+        )
+        fork_chains = [[v for v in chain if v < self.num_nodes] for chain in self.chains]
+        return Plan(
+            self.node.shape[1],
+            max(self.turn) + 1,
+            tuple(first for first, _ in tiles),
+            tuple(width for _, width in tiles),
+            tuple(fork for of in pieces for fork in of),
+            tuple(bits for of in pieces for bits in of.values()),
+            _starts(pieces),
+            tuple(tile for of in parts for tile, _ in of),
+            tuple(bits for of in parts for _, bits in of),
+            _starts(parts),
+            tuple(fork for below in self.forks for fork in below),
+            _starts(self.forks),
+            tuple(number[v] for v in tops),
+            tuple(size[v] for v in tops),
+            tuple(self.turn),
+            tuple(place),
+            tuple(number[chain[-1]] + 1 for chain in self.chains),
+            tuple(size[chain[-1]] - 1 for chain in self.chains),
+            tuple(v for chain in leaf_chains for v in chain),
+            tuple(self._levels(v) for chain in leaf_chains for v in chain),
+            _starts(leaf_chains),
+            tuple(v for chain in fork_chains for v in chain),
+            tuple(self._levels(v) for chain in fork_chains for v in chain),
+            _starts(fork_chains),
+        )
+
+
+def _tiles(leaves: int) -> list[tuple[int, int]]:
+    """First channel and width of each tile."""
+    found, at = [], 0
+    while at < leaves:
+        width = min(_WIDEST, 1 << (leaves - at).bit_length() - 1)
+        found.append((at, width))
+        at += width
+    return found
+
+
+def _pieces(forks: list[int]) -> dict[int, int]:
+    """The forks that the channels of a tile are children of, and the channels of each, as bits."""
+    found: dict[int, int] = {}
+    for place, fork in enumerate(forks):
+        found[fork] = found.get(fork, 0) | 1 << place
+    return found
+
+
+def _starts(lists: list[Any]) -> Numbers:
+    return (0, *np.cumsum([len(one) for one in lists]).tolist())

@@ -1,0 +1,69 @@
+"""Compile the kernels for a GPU of compute capability 9.0, which need not be there; `test_gpu.py` runs this."""
+
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+
+import hierdsl
+from hierdsl.loss.gpu import coefficients, columns, rows, scale, totals, unrolled
+from hierdsl.loss.gpu.arithmetic import OPTIONS
+from hierdsl.loss.gpu.forks import plan_of, read
+
+TARGET = GPUTarget("cuda", 90, 32)
+FLOATS = "losses sums parts own spread loss by"
+DOUBLES = "factors weights weighed"
+INTEGERS = "siblings rows places place entries turns level_counts node term levels sharers"
+TYPES = dict.fromkeys(FLOATS.split(), "*fp32") | dict.fromkeys(DOUBLES.split(), "*fp64")
+TYPES |= dict.fromkeys(INTEGERS.split(), "*i32")
+TYPES |= {"target": "*i64", "gamma": "fp32", "smoothing": "fp32"}
+FACES = hierdsl.compile_hierarchy(hierdsl.load("helen"))
+OFF = {"GRADIENT": False, "EACH": False, "LEVELS": False, "FOCAL": False}
+STEPS = {"K": FACES.num_levels - 1} | OFF
+
+
+def compiled(kernel, logits="*fp32", warps=4, registers=None, types=(), **constants):
+    """Compile one kernel, the types of its arguments told by their names."""
+    known = TYPES | {"logits": logits, "gradient": logits} | dict(types)
+    signature = {
+        name: "constexpr" if name in constants else known.get(name, "i32") for name in kernel.arg_names
+    }
+    values = {(kernel.arg_names.index(name),): value for name, value in constants.items()}
+    limit = {"maxnreg": registers} if registers else {}
+    made = triton.compile(
+        ASTSource(kernel, signature, values), target=TARGET, options={"num_warps": warps} | limit | OPTIONS
+    )
+    # what a lane has is in registers: nothing of it is looked up by a number known at run time only
+    assert "__local_depot" not in made.asm["ptx"], (kernel.__name__, constants)
+    assert made.asm["cubin"], (kernel.__name__, constants)
+
+
+def main():
+    tree = read(plan_of(FACES)[0])
+    shape = {"TREE": tree, "BLOCK": 64, "LAST": False, "SMOOTHING": 0} | OFF
+    for options in (
+        {"GRADIENT": True, "LEVELS": True, "FOCAL": True, "SMOOTHING": 1},
+        {"GRADIENT": True, "EACH": True, "SMOOTHING": 2, "LAST": True},
+        {"LEVELS": True},
+    ):
+        compiled(unrolled.unrolled_kernel, warps=2, registers=168, **(shape | options))
+    compiled(unrolled.unrolled_kernel, "*bf16", 2, 128, **(shape | {"GRADIENT": True}))
+    walking = STEPS | {"GRADIENT": True, "LEVELS": True, "FOCAL": True}
+    compiled(columns.columns_kernel, W=2, ROWS=7, SPLIT=1, BLOCK=128, **walking)
+    compiled(columns.columns_kernel, "*fp16", W=2, ROWS=0, SPLIT=4, BLOCK=32, **walking)
+    short = {"PLACED": False, "ROWS": 16, "LANES": 8, "EACH_LANE": 2, "PARTS": 1}
+    compiled(rows.rows_kernel, "*bf16", **(walking | short))
+    long = {"ROWS": 1, "LANES": 256, "EACH_LANE": 8, "PARTS": 0, "LEVELS": False, "EACH": True}
+    compiled(rows.rows_kernel, warps=8, PLACED=False, **(walking | long))
+    compiled(rows.rows_kernel, warps=8, PLACED=True, **(walking | long | {"FOCAL": False}))
+    compiled(coefficients._weigh, D=4, BLOCK=4096)
+    for smooth, siblings in ((False, False), (True, False), (True, True)):
+        options = {"MEAN": True, "SMOOTH": smooth, "SIBLINGS": siblings}
+        compiled(coefficients._coefficients, D=4, TERMS=4, BLOCK=256, **options)
+    for kind in ("*fp32", "*fp64"):
+        counts = {"loss": kind, "levels": kind, "rows": "i32", "programs": "i32"}
+        compiled(totals._add_up, warps=16, types=counts, BLOCK=8192)
+    compiled(scale._scale, "*bf16", BLOCK=4096)
+
+
+if __name__ == "__main__":
+    main()

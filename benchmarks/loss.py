@@ -137,7 +137,7 @@ def once(form: Form, logits: Tensor, target: Tensor, *, backward: bool) -> None:
             form(logits, target)
 
 
-def seconds(step: Callable[[], None], device: torch.device, steps: int = 1) -> float:
+def seconds(step: Callable[[], object], device: torch.device, steps: int = 1) -> float:
     """How long one step takes, the mean of some, on the GPU by its own clock."""
     if device.type == "cuda":
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
@@ -176,11 +176,11 @@ def resident(field: str) -> float:
     return float(next(line for line in lines if line.startswith(field)).split()[1]) * 1024
 
 
-def copy_bandwidth(device: torch.device) -> float:
+def copy_bandwidth(device: torch.device, size: int = 2**30) -> float:
     """Bytes a second that a plain copy reads and writes on this device."""
-    source = torch.empty(2**28, dtype=torch.uint8, device=device)
+    source = torch.ones(size, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
-    times = [seconds(lambda: target.copy_(source) and None, device) for _ in range(20)]
+    times = [seconds(partial(target.copy_, source), device) for _ in range(20)]
     return 2 * source.numel() / statistics.median(times)
 
 

@@ -28,7 +28,7 @@ from hierdsl.weighting import Weighting
 # Logits of one tile, least and most. With their gradient the most fill the last cache of a CPU, and a GPU's units;
 # less costs waiting, as each of some ten operations on a tile ends when the last thread does.
 _VALUES = {"cpu": (1 << 19, 1 << 22)}
-_VALUES_ELSEWHERE = (1 << 20, 1 << 24)
+_VALUES_ELSEWHERE = (1 << 20, 1 << 26)
 
 
 class Prepared(Protocol):

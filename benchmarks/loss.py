@@ -285,14 +285,27 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="small shapes, three rounds")
     options = parser.parse_args()
-    device = torch.device(options.device)
+    for name in ("threads", "runs"):
+        if getattr(options, name) < 1:
+            parser.error(f"--{name}: at least 1")
+    try:
+        device = torch.device(options.device)
+        torch.empty(1, device=device)
+        shapes = SHAPES["quick" if options.quick else device.type]
+    except (RuntimeError, AssertionError, KeyError):  # torch says it so where it was built without CUDA
+        parser.error(
+            f"--device: {options.device!r} cannot be used here; cpu or, where torch finds one, cuda can"
+        )
+    trees = [name for name, _ in shapes] if options.only is None else options.only.split(",")
+    for name in trees:
+        if name not in dict(shapes):
+            parser.error(f"--only: there is no {name!r}, but {', '.join(dict(shapes))}")
     torch.set_num_threads(options.threads)
     where = torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {options.threads} threads"
     print(f"torch {torch.__version__}, {where}")
-    shapes = SHAPES["quick" if options.quick else device.type]
     runs = 3 if options.quick else options.runs
     for name, shape in shapes:
-        if options.only and name not in options.only.split(","):
+        if name not in trees:
             continue
         measure(
             name,

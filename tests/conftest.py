@@ -1,3 +1,4 @@
+import importlib.util
 import os
 from pathlib import Path
 
@@ -21,6 +22,19 @@ def pytest_itemcollected(item):
 def root():
     """The repository."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def script_of(root):
+    """Load a script of the repository, which is no package, as a module."""
+
+    def load(*path):
+        specification = importlib.util.spec_from_file_location(path[-1], root.joinpath(*path))
+        module = importlib.util.module_from_spec(specification)
+        specification.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """scripts/taxonomy.py: a tree with levels from a table of edges."""
 
 import csv
-import importlib.util
 import subprocess
 import sys
 
@@ -146,10 +145,8 @@ def test_the_names_of_the_bundled_taxonomy_have_the_endings_of_their_ranks():
             assert node.name.endswith("ales") == (kingdom != "Animalia")
 
 
-def test_a_made_up_taxonomy_is_ranked_as_it_was_made(script, root, tmp_path):
-    specification = importlib.util.spec_from_file_location("big_tree", root / "benchmarks" / "big_tree.py")
-    big_tree = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(big_tree)
+def test_a_made_up_taxonomy_is_ranked_as_it_was_made(script, script_of, tmp_path):
+    big_tree = script_of("benchmarks", "big_tree.py")
     with (tmp_path / "made.csv").open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerows([("child", "parent"), *big_tree.taxonomy(seed=1)])
     done = run(script, tmp_path, edges=(tmp_path / "made.csv").read_text(encoding="utf-8"))

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import torch
+from torch.torch_version import TorchVersion
 
 from hierdsl.loss.tables import LossTables, constant_to_compile
 
@@ -53,4 +54,4 @@ def _found(package: str, least: str) -> bool:
         found = version(package)
     except PackageNotFoundError:  # what comes with a device's own build of torch may be known by another name
         return find_spec(package) is not None
-    return [int(n) for n in found.split(".")[:2]] >= [int(n) for n in least.split(".")]
+    return bool(TorchVersion(found) >= least)

@@ -16,6 +16,7 @@ from hierdsl.loss.gpu.forks import plan_of
 from hierdsl.loss.gpu.layout import layout_of
 from hierdsl.loss.shape import shape_of
 from hierdsl.weighting import Weighting
+from hierdsl.weighting.weighting import in_cut
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -105,7 +106,7 @@ def _kept(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
 def _tables(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
     shape = shape_of(compiled)
     leaves = compiled.group[:, : compiled.num_leaves]
-    in_cut = (np.arange(compiled.num_nodes) == shape.node.T).astype(np.float64)
+    inside = in_cut(compiled).astype(np.float64)
     sizes = [np.bincount(level) for level in leaves]
     weights = np.concatenate([compiled.leaf_weights, np.zeros(compiled.num_nodes - compiled.num_leaves)])
     for level, size, group in zip(leaves, sizes, compiled.group_nodes, strict=True):
@@ -113,7 +114,7 @@ def _tables(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
         weights[group] = np.bincount(level, weights=compiled.leaf_weights) / size
 
     def put(array: NDArray[Any]) -> Tensor:
-        return torch.tensor(np.ascontiguousarray(array), device=device)
+        return torch.tensor(array, device=device)
 
     return LossTables(
         num_leaves=compiled.num_leaves,
@@ -125,14 +126,14 @@ def _tables(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
             put(compiled.group[level - 1, nodes] if level else np.zeros(len(nodes), np.int64))
             for level, nodes in enumerate(compiled.group_nodes)
         ),
-        in_cut=put(in_cut),
+        in_cut=put(inside),
         num_groups=tuple(compiled.num_groups.tolist()),
         group_sizes=tuple(put(size).double() for size in sizes),
         one_each=tuple(np.array_equal(level, np.arange(compiled.num_leaves)) for level in leaves),
         level_weights=put(compiled.level_weights),
         leaf_weights=put(compiled.leaf_weights),
         uniform=bool((compiled.leaf_weights == 1).all()),
-        factors=put(in_cut * compiled.level_weights[:, None]),
+        factors=put(inside * compiled.level_weights[:, None]),
         node_weights=put(weights),
         plan=plan_of(compiled)[0] if device.type == "cuda" else "",
         shape=[put(array) for array in (layout_of(compiled) if device.type == "cuda" else shape)],

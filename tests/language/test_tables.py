@@ -1,6 +1,5 @@
 """The tables of the parser are those that the grammar gives, and what runs on them reads any text as Lark does."""
 
-import importlib.util
 import subprocess
 import sys
 
@@ -17,11 +16,8 @@ LARK = Lark(grammar_text(), parser="lalr", lexer="contextual")
 
 
 @pytest.fixture(scope="session")
-def script(root):
-    spec = importlib.util.spec_from_file_location("tables_script", root / "scripts" / "tables.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(script_of):
+    return script_of("scripts", "tables.py")
 
 
 @pytest.mark.parametrize("seed", ["1", "2"])

@@ -1,17 +1,12 @@
 """The benchmark of the loss: what it runs on a GPU alone, on the CPU."""
 
-import importlib.util
-
 import pytest
 import torch
 
 
 @pytest.fixture(scope="module")
-def benchmark_of_loss(root):
-    specification = importlib.util.spec_from_file_location("loss_benchmark", root / "benchmarks" / "loss.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+def benchmark_of_loss(script_of):
+    return script_of("benchmarks", "loss.py")
 
 
 def test_a_copy_has_a_bandwidth(benchmark_of_loss):
@@ -38,3 +33,22 @@ def test_all_forms_are_timed_and_compared(benchmark_of_loss, capsys):
     ):
         assert told.count(f"  {form} ") == 4, told  # two layouts, with and without a gradient
     assert told.count("relative error of the loss") == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--only", "no such tree"], "--only: there is no 'no such tree'"),
+        (["--only", ""], "--only: there is no ''"),
+        (["--device", "a gpu"], "--device: "),
+        (["--device", "cuda:7"], "--device: "),
+        (["--runs", "0"], "--runs: at least 1"),
+        (["--threads", "0"], "--threads: at least 1"),
+    ],
+)
+def test_says_what_does_not_fit(benchmark_of_loss, monkeypatch, capsys, arguments, message):
+    monkeypatch.setattr("sys.argv", ["loss.py", "--quick", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        benchmark_of_loss.main()
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err

@@ -17,6 +17,23 @@ LOWEST = tl.constexpr(-3e38)
 
 
 @triton.jit
+def nodes_of(target, at, inside, ignore_index, nodes):
+    """Which pixels count, which of these have a node as their target, and that node: the number of nodes for none."""
+    t = tl.load(target + at, mask=inside, other=0).to(tl.int64)
+    counts = inside & (t != ignore_index)
+    valid = counts & (t >= 0) & (t < nodes)
+    return counts, valid, tl.where(valid, t, nodes).to(tl.int32)
+
+
+@triton.jit
+def level_sum(nll, weight, broken, once):
+    """What the pixels of a program add to the loss of a level, each `once`: 0 * inf is not 0."""
+    found = tl.where(weight != 0, weight * nll, 0.0)
+    found = tl.where(broken, float("nan"), found)
+    return tl.sum(tl.where(once, found, 0.0), axis=0)
+
+
+@triton.jit
 def runs(table, at, K: tl.constexpr):
     """First and last-and-one of each step of the targets `at`, from (V + 1, K, 2)."""
     starts = ()

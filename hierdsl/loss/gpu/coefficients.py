@@ -10,7 +10,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from hierdsl.loss.gpu.arithmetic import OPTIONS
+from hierdsl.loss.gpu.arithmetic import OPTIONS, nodes_of
 
 _WEIGHED = 4096  # targets of one program at a time
 _MOST_PROGRAMS = tl.constexpr(1024)
@@ -119,7 +119,7 @@ def coefficients(weighed: Weighed, node: Tensor, term: Tensor, terms: int, share
         weighed.sums,
         parts,
         own,
-        spread if smooth else own,
+        spread,
         sharers[int(weighed.siblings)],
         nodes,
         weighed.sums.shape[-1],
@@ -155,11 +155,8 @@ def _weigh(
         sums = sums + (tl.zeros([BLOCK], tl.float64),)
     for block in range(tl.program_id(0), tl.cdiv(size, BLOCK), programs):
         at = tl.cast(block, tl.int64) * BLOCK + tl.arange(0, BLOCK)
-        there = at < size
-        t = tl.load(target + at, mask=there, other=0).to(tl.int64)
-        counted = there & (t != ignore_index) & (t >= 0) & (t < nodes)
-        y = tl.where(counted, t, nodes).to(tl.int32)
-        weight = tl.load(weights + y, mask=counted, other=0.0)
+        _counts, valid, y = nodes_of(target, at, at < size, ignore_index, nodes)
+        weight = tl.load(weights + y, mask=valid, other=0.0)
         last = tl.load(levels + y)
         added = ()
         for level in tl.static_range(D):

@@ -21,7 +21,9 @@ from hierdsl.loss.gpu.arithmetic import (
     bases,
     exact_surprises,
     factors,
+    level_sum,
     no_number_where,
+    nodes_of,
     runs,
     scaled,
     surprises,
@@ -99,10 +101,7 @@ def columns_kernel(
     p = (tl.program_id(0) % blocks) * BLOCK + x % BLOCK
     lane = x // BLOCK
     inside = p < pixels
-    t = tl.load(target + image * pixels + p, mask=inside, other=0).to(tl.int64)
-    counts = inside & (t != ignore_index)
-    valid = counts & (t >= 0) & (t < nodes)
-    y = tl.where(valid, t, nodes).to(tl.int32)
+    counts, valid, y = nodes_of(target, image * pixels + p, inside, ignore_index, nodes)
     starts, ends = runs(rows, y, K)
     part = factors(parts, y, K)
     z = logits + image * channels * pixels + p
@@ -177,17 +176,15 @@ def columns_kernel(
     if EACH:
         tl.store(losses + image * pixels + p, loss, mask=once)
     else:
-        tl.store(sums + tl.program_id(0), _sum(tl.where(once, loss, 0.0)))
+        tl.store(sums + tl.program_id(0), tl.sum(tl.where(once, loss, 0.0), axis=0))
     if LEVELS:
         for level in tl.static_range(K + 1):
             found = nll[K]
             if level < K:
                 found = tl.where(starts[level] < ends[level], nll[level], found)
             weight = tl.load(own + y * (K + 1) + level)
-            found = tl.where(weight != 0, weight * found, 0.0)
-            found = tl.where(broken, float("nan"), found)
             at = (level + 1) * programs + tl.program_id(0)
-            tl.store(sums + at, _sum(tl.where(once, found, 0.0)))
+            tl.store(sums + at, level_sum(found, weight, broken, once))
 
     if GRADIENT:
         g = gradient + image * channels * pixels + p
@@ -253,11 +250,6 @@ def _highest(value, SPLIT: tl.constexpr, BLOCK: tl.constexpr):
         value = tl.max(tl.reshape(value, [SPLIT, BLOCK]), axis=0)
         value = tl.reshape(tl.broadcast_to(value[None, :], [SPLIT, BLOCK]), [SPLIT * BLOCK])
     return value
-
-
-@triton.jit
-def _sum(value):
-    return tl.sum(value, axis=0)
 
 
 @triton.jit

@@ -111,7 +111,7 @@ def prepare(
     focal_gamma: float,
     levels: bool,
 ) -> "Run":
-    """Count the targets of a batch, and make the coefficients that all tiles of it share.
+    """Weigh the targets of a batch, which is what all tiles of it share.
 
     Args:
         target: Of the whole batch, of any shape, an integer type.
@@ -171,7 +171,6 @@ class Tables(NamedTuple):
     entries: Tensor
     turns: Tensor
     sharers: Tensor
-    leaves: Tensor
 
 
 class Run(NamedTuple):
@@ -242,8 +241,8 @@ class Run(NamedTuple):
             in_rows = z.movedim(1, -1).is_contiguous() and (leaves > 1 or z.ndim == 2)
             if in_rows and not self.smoothing:
                 each, sums = _rows(self, z, y, gradient)
-            elif self.plan is not None and (in_rows or z.is_contiguous()):
-                each, sums = _unrolled(self, self.plan, z, y, gradient, last=in_rows)
+            elif in_rows and self.plan is not None:
+                each, sums = _unrolled(self, self.plan, z, y, gradient, last=True)
             elif z.is_contiguous():
                 each, sums = _columns(self, z, y, gradient)
             else:
@@ -252,29 +251,42 @@ class Run(NamedTuple):
                 losses.copy_(each.view(losses.shape))
             add_up(sums, loss, level_losses)
 
-    def outputs(self, target: Tensor, programs: int) -> tuple[Tensor, Tensor]:
-        """Where the losses of the pixels and the sums of the programs are written."""
-        losses = torch.empty(target.shape if self.each else 0, dtype=torch.float32, device=target.device)
+    def buffers(
+        self, logits: Tensor, target: Tensor, gradient: Tensor | None, programs: int
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """What every kernel is given first: what it reads, and where it writes; what it does not is in its place.
+
+        The last two are the losses of the pixels and the sums of the programs.
+        """
         sums = torch.empty(1 + self.depth * self.levels, programs, dtype=torch.float32, device=target.device)
-        return losses, sums
+        losses = torch.empty_like(target, dtype=torch.float32) if self.each else sums
+        return logits, logits if gradient is None else gradient, target, losses, sums
+
+    def constants(self, gradient: Tensor | None) -> dict[str, bool]:
+        """What every kernel is compiled for."""
+        return {
+            "GRADIENT": gradient is not None,
+            "EACH": self.each,
+            "LEVELS": self.levels,
+            "FOCAL": self.gamma > 0,
+            **OPTIONS,
+        }
 
 
 def _columns(call: Run, logits: Tensor, target: Tensor, gradient: Tensor | None) -> tuple[Tensor, Tensor]:
     """Channels as runs of pixels: logits (N, C, *S), contiguous."""
+    if call.plan is not None:
+        return _unrolled(call, call.plan, logits, target, gradient, last=False)
     images, leaves = logits.shape[:2]
     pixels = target.numel() // images
     row_count, width = call.tree.siblings.shape[0], call.tree.siblings.shape[1] - 1
     rows, split, block, warps = _columns_plan(row_count)
     blocks = triton.cdiv(pixels, block)
     programs = images * blocks
-    losses, sums = call.outputs(target, programs)
+    buffers = call.buffers(logits, target, gradient, programs)
     made = call.coefficients(None)
     columns_kernel[(programs,)](
-        logits,
-        logits if gradient is None else gradient,
-        target,
-        losses if call.each else sums,
-        sums,
+        *buffers,
         call.tree.siblings,
         call.tree.rows,
         made.parts,
@@ -292,15 +304,11 @@ def _columns(call: Run, logits: Tensor, target: Tensor, gradient: Tensor | None)
         ROWS=rows,
         SPLIT=split,
         BLOCK=block,
-        GRADIENT=gradient is not None,
-        EACH=call.each,
-        LEVELS=call.levels,
-        FOCAL=call.gamma > 0,
         num_warps=warps,
         maxnreg=_REGISTERS,
-        **OPTIONS,
+        **call.constants(gradient),
     )
-    return losses, sums
+    return buffers[-2:]
 
 
 def _unrolled(
@@ -313,20 +321,16 @@ def _unrolled(
     pixels = target.numel() // images
     blocks = triton.cdiv(pixels, _BLOCK)
     programs = images * blocks
-    losses, sums = call.outputs(target, programs)
+    buffers = call.buffers(logits, target, gradient, programs)
     made = call.coefficients(plan)
     unrolled_kernel[(programs,)](
-        logits,
-        logits if gradient is None else gradient,
-        target,
-        losses if call.each else sums,
-        sums,
+        *buffers,
         call.tree.entries,
         call.tree.turns,
         call.tree.levels,
         made.parts,
         made.own,
-        made.spread if call.smoothing else sums,
+        made.spread,
         leaves,
         pixels,
         blocks,
@@ -337,17 +341,13 @@ def _unrolled(
         1,
         TREE=plan,
         BLOCK=_BLOCK,
-        GRADIENT=gradient is not None,
-        EACH=call.each,
-        LEVELS=call.levels,
-        FOCAL=call.gamma > 0,
         SMOOTHING=call.smoothing,
         LAST=last,
         num_warps=_BLOCK // 32,
         maxnreg=_registers(plan, smoothed=call.smoothing > 0),
-        **OPTIONS,
+        **call.constants(gradient),
     )
-    return losses, sums
+    return buffers[-2:]
 
 
 def _registers(plan: Plan, *, smoothed: bool) -> int:
@@ -361,14 +361,10 @@ def _rows(call: Run, logits: Tensor, target: Tensor, gradient: Tensor | None) ->
     leaves, pixels = logits.shape[1], target.numel()
     rows, lanes, each_lane, parts, warps = _rows_plan(leaves)
     programs = triton.cdiv(pixels, rows)
-    losses, sums = call.outputs(target, programs)
+    buffers = call.buffers(logits, target, gradient, programs)
     made = call.coefficients(None)
     rows_kernel[(programs,)](
-        logits,
-        logits if gradient is None else gradient,
-        target,
-        losses if call.each else sums,
-        sums,
+        *buffers,
         call.tree.place,
         call.tree.places,
         made.parts,
@@ -385,15 +381,11 @@ def _rows(call: Run, logits: Tensor, target: Tensor, gradient: Tensor | None) ->
         LANES=lanes,
         EACH_LANE=each_lane,
         PARTS=parts,
-        GRADIENT=gradient is not None,
-        EACH=call.each,
-        LEVELS=call.levels,
-        FOCAL=call.gamma > 0,
         num_warps=warps,
         maxnreg=_REGISTERS,
-        **OPTIONS,
+        **call.constants(gradient),
     )
-    return losses, sums
+    return buffers[-2:]
 
 
 def _rows_plan(leaves: int) -> tuple[int, int, int, int, int]:
@@ -414,10 +406,7 @@ def _copied(call: Run, logits: Tensor, target: Tensor, gradient: Tensor | None) 
     leaves = logits.shape[1]
     columns = logits.movedim(1, 0).reshape(1, leaves, -1).contiguous()
     slope = None if gradient is None else torch.empty_like(columns, dtype=gradient.dtype)
-    if call.plan is None:
-        found = _columns(call, columns, target, slope)
-    else:
-        found = _unrolled(call, call.plan, columns, target, slope, last=False)
+    found = _columns(call, columns, target, slope)
     if gradient is not None and slope is not None:
         moved = gradient.movedim(1, 0)
         moved.copy_(slope.view(moved.shape))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hierdsl.compiler import CompiledHierarchy
 from hierdsl.loss.shape import shape_of
+from hierdsl.weighting.weighting import in_cut
 
 MOST = 224
 """Leaves and forks of a tree that is unrolled: about what a lane has registers for."""
@@ -148,7 +149,7 @@ class _Forks:
     def __init__(self, compiled: CompiledHierarchy) -> None:
         shape = shape_of(compiled)
         self.num_leaves, self.num_nodes = compiled.num_leaves, compiled.num_nodes
-        self.node = shape.node
+        self.node, self.in_cut = shape.node, in_cut(compiled)
         self.children: list[list[int]] = [[] for _ in shape.children]
         for v, above in enumerate(shape.up.tolist()):
             self.children[above].append(v)
@@ -232,7 +233,7 @@ class _Forks:
         """The levels, as bits, whose cuts a node is in; the root in none."""
         if v == self.num_nodes:
             return 0
-        return sum(1 << level for level in np.flatnonzero(self.node[v] == v).tolist())
+        return sum(1 << level for level in np.flatnonzero(self.in_cut[:, v]).tolist())
 
     def plan(self) -> Plan:
         """What was found."""

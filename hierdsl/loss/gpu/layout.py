@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hierdsl.compiler import CompiledHierarchy
 from hierdsl.loss.gpu.forks import plan_of
 from hierdsl.loss.shape import Shape, shape_of
+from hierdsl.weighting.weighting import in_cut
 
 _WIDTHS = (1, 2, 4, 8)
 
@@ -44,7 +45,6 @@ class Layout(NamedTuple):
         turns: `Targets.turns`; without rows for a tree that has no plan.
         sharers: Over how many nodes label smoothing spreads a share of the target in each level that comes to node v,
             0 for none: (2, V, D), over all groups of the level, and over siblings.
-        leaves: Nothing, (C, 0): its size tells C to who may not look at a device's numbers.
     """
 
     siblings: NDArray[Any]
@@ -57,7 +57,6 @@ class Layout(NamedTuple):
     entries: NDArray[Any]
     turns: NDArray[Any]
     sharers: NDArray[Any]
-    leaves: NDArray[Any]
 
 
 @lru_cache(maxsize=64)
@@ -77,41 +76,37 @@ def layout_of(compiled: CompiledHierarchy) -> Layout:
     place, row = np.empty(leaves, np.int64), np.empty(leaves, np.int64)
     place[order] = np.arange(leaves)
     row[order] = np.repeat(np.arange(len(starts)), counts)
-    targets = plan_of(compiled)[1]
+    targets, inside = plan_of(compiled)[1], in_cut(compiled).T
     made = Layout(
         siblings=np.column_stack([counts, np.where(np.arange(width) < counts[:, None], channels, -1)]),
         rows=_runs(up, path, row, leaves),
         places=_runs(up, path, place, leaves),
         place=place[:0] if (order == np.arange(leaves)).all() else place,
         node=shape.node,
-        term=_terms(shape, leaves),
+        term=_terms(shape, inside, leaves),
         levels=np.append(shape.rank.astype(np.int64) + 1, 0),
         entries=targets.entries,
         turns=targets.turns,
-        sharers=_sharers(shape),
-        leaves=np.empty((leaves, 0)),
+        sharers=_sharers(shape, inside),
     )
     return Layout(*[np.ascontiguousarray(table, dtype=np.int32) for table in made])
 
 
-def _terms(shape: Shape, leaves: int) -> NDArray[Any]:
-    """See `Layout`."""
-    nodes, levels = shape.node.shape
-    itself = shape.node == np.arange(nodes)[:, None]
-    itself[leaves:] = False
-    term = np.where(itself, levels - 1, np.arange(levels))
+def _terms(shape: Shape, inside: NDArray[np.bool_], leaves: int) -> NDArray[Any]:
+    """See `Layout`; `inside` says whether each node is in the cut of each level, (V, D)."""
+    levels = shape.node.shape[1]
+    term = np.tile(np.arange(levels), (len(inside), 1))
+    term[:leaves][inside[:leaves]] = levels - 1
     return np.where(shape.node >= 0, term, levels)
 
 
-def _sharers(shape: Shape) -> NDArray[Any]:
-    """See `Layout`."""
-    nodes = len(shape.node)
-    there = shape.node == np.arange(nodes)[:, None]
-    first = there & (np.cumsum(there, axis=1) == 1)  # further down a node is alone below itself
+def _sharers(shape: Shape, inside: NDArray[np.bool_]) -> NDArray[Any]:
+    """See `Layout`; `inside` says whether each node is in the cut of each level, (V, D)."""
+    first = inside & (np.cumsum(inside, axis=1) == 1)  # further down a node is alone below itself
     siblings = shape.children[shape.up].astype(np.int64)
     return np.stack(
         [
-            np.where(there, shape.groups.astype(np.int64), 0),
+            np.where(inside, shape.groups.astype(np.int64), 0),
             np.where(first & (siblings > 1)[:, None], siblings[:, None], 0),
         ]
     )

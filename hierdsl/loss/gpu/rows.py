@@ -17,7 +17,9 @@ from hierdsl.loss.gpu.arithmetic import (
     bases,
     exact_surprises,
     factors,
+    level_sum,
     no_number_where,
+    nodes_of,
     runs,
     surprises,
     terms,
@@ -91,10 +93,7 @@ def rows_kernel(
     m = tl.program_id(0).to(tl.int64) * ROWS + x // LANES
     lane = x % LANES
     inside = m < pixels
-    t = tl.load(target + m, mask=inside, other=0).to(tl.int64)
-    counts = inside & (t != ignore_index)
-    valid = counts & (t >= 0) & (t < nodes)
-    y = tl.where(valid, t, nodes).to(tl.int32)
+    counts, valid, y = nodes_of(target, m, inside, ignore_index, nodes)
     starts, ends = runs(places, y, K)
     part = factors(parts, y, K)
     z = logits + m * channels
@@ -166,16 +165,15 @@ def rows_kernel(
     if EACH:
         tl.store(losses + m, loss, mask=once)
     else:
-        tl.store(sums + tl.program_id(0), _sum(tl.where(once, loss, 0.0)))
+        tl.store(sums + tl.program_id(0), tl.sum(tl.where(once, loss, 0.0), axis=0))
     if LEVELS:
         for level in tl.static_range(K + 1):
             found = nll[K]
             if level < K:
                 found = tl.where(starts[level] < ends[level], nll[level], found)
             weight = tl.load(own + y * (K + 1) + level)
-            found = tl.where(weight != 0, weight * found, 0.0)
-            found = tl.where(broken, float("nan"), found)
-            tl.store(sums + (level + 1) * programs + tl.program_id(0), _sum(tl.where(once, found, 0.0)))
+            at = (level + 1) * programs + tl.program_id(0)
+            tl.store(sums + at, level_sum(found, weight, broken, once))
 
     if GRADIENT:
         g = gradient + m * channels
@@ -293,11 +291,6 @@ def _all_over_lanes(values, K: tl.constexpr, ROWS: tl.constexpr, LANES: tl.const
 def _highest(value, ROWS: tl.constexpr, LANES: tl.constexpr):
     value = tl.max(tl.reshape(value, [ROWS, LANES]), axis=1)
     return tl.reshape(tl.broadcast_to(value[:, None], [ROWS, LANES]), [ROWS * LANES])
-
-
-@triton.jit
-def _sum(value):
-    return tl.sum(value, axis=0)
 
 
 @triton.jit

@@ -8,9 +8,7 @@ from torch import Tensor
 from hierdsl.loss.gpu.arithmetic import OPTIONS
 
 _BLOCK = 4096
-_MOST_PROGRAMS = (
-    1024  # enough to fill a device; where nothing is to be done more would take their time to find out
-)
+_MOST_PROGRAMS = 1024  # they fill a device; more would only take their time to find nothing to do
 
 
 def scale_(gradient: Tensor, by: Tensor) -> Tensor:

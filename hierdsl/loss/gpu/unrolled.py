@@ -20,7 +20,7 @@ Chains of only children are one node here, see `hierdsl.loss.gpu.forks`.
 import triton
 import triton.language as tl
 
-from hierdsl.loss.gpu.arithmetic import LOWEST, factors, terms
+from hierdsl.loss.gpu.arithmetic import LOWEST, factors, level_sum, nodes_of, terms
 
 _RUNTIME = ["channels", "pixels", "blocks", "programs", "nodes", "ignore_index", "gamma", "one"]
 EVEN = tl.constexpr(1)
@@ -100,10 +100,7 @@ def unrolled_kernel(
     image = (tl.program_id(0) // blocks).to(tl.int64)
     p = (tl.program_id(0) % blocks) * BLOCK + tl.arange(0, BLOCK)
     inside = p < pixels
-    target_here = tl.load(target + image * pixels + p, mask=inside, other=0).to(tl.int64)
-    counts = inside & (target_here != ignore_index)
-    valid = counts & (target_here >= 0) & (target_here < nodes)
-    y = tl.where(valid, target_here, nodes).to(tl.int32)
+    counts, valid, y = nodes_of(target, image * pixels + p, inside, ignore_index, nodes)
     stride = tl.cast(pixels, tl.int64)
     first_channel = image * channels * pixels + p
     if LAST:
@@ -213,10 +210,8 @@ def unrolled_kernel(
             found = tl.zeros([BLOCK], tl.float32)
             for k in tl.static_range(TURNS + 1):
                 found = tl.where(turn == k, nll[k], found)
-            found = tl.where(weight != 0, weight * found, 0.0)
-            found = tl.where(broken, float("nan"), found)
             at = (level + 1) * programs + tl.program_id(0)
-            tl.store(sums + at, tl.sum(tl.where(inside, found, 0.0), axis=0))
+            tl.store(sums + at, level_sum(found, weight, broken, inside))
 
     if GRADIENT:
         g = gradient + first_channel

@@ -1,0 +1,58 @@
+"""Which engine is taken, and what is said where it cannot be."""
+
+import pytest
+import torch
+from loss.trees import FACES
+
+from hierdsl.loss import engines
+from hierdsl.loss.tables import tables_on
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Have a package be installed in some version, or not at all."""
+
+    def install(version):
+        def found(package):
+            if version is None:
+                raise engines.PackageNotFoundError(package)
+            return version
+
+        engines._found.cache_clear()
+        monkeypatch.setattr(engines, "version", found)
+        monkeypatch.setattr(engines, "find_spec", lambda _: None)
+
+    yield install
+    engines._found.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("version", "good"),
+    [
+        ("3.4.0", True),
+        ("3.10.1", True),
+        ("4.0rc1", True),
+        ("3.6.0+git1", True),
+        ("3.3.1", False),
+        (None, False),
+    ],
+)
+def test_a_package_has_to_be_there_and_new_enough(installed, version, good):
+    installed(version)
+    why_not = engines.against("cuda", torch.float32, 0.0, tables_on(FACES, torch.device("cpu")))
+    assert why_not == (None if good else "the package triton is not installed, or older than 3.4")
+
+
+@pytest.mark.parametrize(
+    ("device", "dtype", "smoothing", "why_not"),
+    [
+        ("cuda", torch.float64, 0.0, "on a GPU there is none for float64"),
+        ("cuda", torch.float32, 0.1, "on a GPU there is none with label smoothing for a tree of 11 leaves"),
+        ("cpu", torch.float64, 0.1, None),
+        ("mps", torch.float32, 0.0, "there is none for the device mps"),
+    ],
+)
+def test_what_stands_against_the_fused_loss(installed, device, dtype, smoothing, why_not):
+    installed("99.0")
+    # tables of the CPU have no plan, as those of a large tree on a GPU
+    assert engines.against(device, dtype, smoothing, tables_on(FACES, torch.device("cpu"))) == why_not

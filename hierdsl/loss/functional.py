@@ -16,6 +16,7 @@ from hierdsl.loss.options import (
     Reduction,
     Smoothing,
     as_leaf_weights,
+    check_engine,
     check_shapes,
     factors_of,
     node_weights,
@@ -133,6 +134,7 @@ def hierarchical_cross_entropy(
     tables = tables_on(compiled, logits.device)
     options = Options(ignore_index, reduction, label_smoothing, smoothing, focal_gamma)
     check_shapes(logits, target, tables)
+    check_engine(engine)
     factors = factors_of(level_weights, weighting, tables)
     leaf_weights = as_leaf_weights(weight, tables)
     why_not = _against_fused(logits, label_smoothing, tables, level_weights, weighting, weight)

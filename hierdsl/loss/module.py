@@ -7,7 +7,15 @@ from torch import Tensor, nn
 
 from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy
 from hierdsl.loss.functional import hierarchical_cross_entropy, hierarchical_level_losses
-from hierdsl.loss.options import Engine, Options, Reduction, Smoothing, as_factors, as_level_weights
+from hierdsl.loss.options import (
+    Engine,
+    Options,
+    Reduction,
+    Smoothing,
+    as_factors,
+    as_level_weights,
+    check_engine,
+)
 from hierdsl.loss.tables import tables_on
 from hierdsl.weighting import Weighting
 
@@ -61,6 +69,7 @@ class HierarchicalCrossEntropyLoss(nn.Module):
     ) -> None:
         super().__init__()
         Options(ignore_index, reduction, label_smoothing, smoothing, focal_gamma)  # refuses what does not fit
+        check_engine(engine)
         self.compiled = compiled
         self.ignore_index = ignore_index
         self.reduction: Reduction = reduction

@@ -14,7 +14,7 @@ from hierdsl.weighting import Weighting
 Reduction = Literal["mean", "sum", "none"]
 Smoothing = Literal["uniform", "siblings"]
 Engine = Literal["auto", "fused", "reference"]
-_REDUCTIONS, _SMOOTHINGS = get_args(Reduction), get_args(Smoothing)
+_REDUCTIONS, _SMOOTHINGS, _ENGINES = get_args(Reduction), get_args(Smoothing), get_args(Engine)
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,16 @@ def check_shapes(logits: Tensor, target: Tensor, tables: LossTables) -> None:
         expected = tuple(logits.shape[:1] + logits.shape[2:])
         raise ValueError(f"target of shape {tuple(target.shape)}; these logits need {expected}")
     check_target_type(target)
+
+
+def check_engine(engine: str) -> None:
+    """Refuse an engine that there is not.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if engine not in _ENGINES:
+        raise ValueError(f"engine is 'auto', 'fused' or 'reference', not {engine!r}")
 
 
 def check_target_type(target: Tensor) -> None:

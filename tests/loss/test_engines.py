@@ -4,7 +4,7 @@ import pytest
 import torch
 from loss.trees import FACES
 
-from hierdsl.loss import engines
+from hierdsl.loss import HierarchicalCrossEntropyLoss, engines, hierarchical_cross_entropy
 from hierdsl.loss.tables import tables_on
 
 
@@ -56,3 +56,12 @@ def test_what_stands_against_the_fused_loss(installed, device, dtype, smoothing,
     installed("99.0")
     # tables of the CPU have no plan, as those of a large tree on a GPU
     assert engines.against(device, dtype, smoothing, tables_on(FACES, torch.device("cpu"))) == why_not
+
+
+def test_an_engine_that_there_is_not_is_refused():
+    logits, target = torch.zeros(1, 11, 2, 2), torch.zeros(1, 2, 2, dtype=torch.long)
+    message = "engine is 'auto', 'fused' or 'reference', not 'fast one'"
+    with pytest.raises(ValueError, match=message):
+        hierarchical_cross_entropy(logits, target, FACES, engine="fast one")
+    with pytest.raises(ValueError, match=message):
+        HierarchicalCrossEntropyLoss(FACES, engine="fast one")

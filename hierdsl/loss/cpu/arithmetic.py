@@ -3,9 +3,12 @@
 In float32 polynomials, correct to about two units in the last place, in straight code without calls, so that LLVM
 turns a loop over them into vector instructions; in float64 those of the C library.
 
-Source: the reduction, and the coefficients of the logarithm, are those of S. L. Moshier's Cephes library (expf.c,
-logf.c). Those of the exponential are the best polynomial 1 + r + r**2 q(r) of degree 6 for |r| <= log(2) / 2, by
-reweighted least squares of the relative error, which is below 2**-27.
+The exponential is 2**k 2**f with k + f = x / log(2). Rounding 1 / log(2) is as if x were off by 1.4e-8 of itself:
+less than what the difference of two logits is rounded by, and one operation in nine.
+
+Source: the reduction of the logarithm is that of S. L. Moshier's Cephes library (logf.c). The coefficients are those
+of the best polynomials by reweighted least squares of the relative error: 1 + f q(f) of degree 5 for 2**f and
+|f| <= 1/2, 2**-23.4; and r - r**2 / 2 + r**3 q(r) of degree 9 for log(1 + r), 2**-24.9.
 """
 
 import math
@@ -21,21 +24,22 @@ _F = np.float32
 _LOWEST = _F(-88.02969)
 # added to a number, it leaves no place for what is behind the point, and the exponent of 2**k in the lowest bits
 _SHIFT = _F(1.5 * 2**23 + 127)
-_LOG2E, _LN2_HIGH, _LN2_LOW = _F(1.44269504088896341), _F(0.693359375), _F(-2.12194440e-4)
-_E = tuple(map(_F, (1.3814598592e-3, 8.3687169071e-3, 4.1668388049e-2, 1.6666520631e-1, 4.9999993448e-1)))
+_LOG2E = _F(1.44269504088896341)
+# for finding k alone: with the same factor twice, LLVM makes one product for both and rounds it
+_LOG2E_NEARLY = np.nextafter(_LOG2E, _F(2))
+_LN2_HIGH, _LN2_LOW = _F(0.693359375), _F(-2.12194440e-4)
+_E = tuple(map(_F, (1.3264727256e-3, 9.6715127002e-3, 5.5507337437e-2, 2.4022242084e-1, 6.9314697760e-1)))
 _L = tuple(
     map(
         _F,
         (
-            7.0376836292e-2,
-            -1.1514610310e-1,
-            1.1676998740e-1,
-            -1.2420140846e-1,
-            1.4249322787e-1,
-            -1.6668057665e-1,
-            2.0000714765e-1,
-            -2.4999993993e-1,
-            3.3333331174e-1,
+            8.7004382750e-2,
+            -1.4267488175e-1,
+            1.4914767653e-1,
+            -1.6577584542e-1,
+            1.9963063811e-1,
+            -2.5001337041e-1,
+            3.3333910737e-1,
         ),
     )
 )
@@ -69,16 +73,14 @@ def largest(values: Any) -> Any:
 def exp32(x: Any) -> Any:
     """`exp` in float32."""
     x = max(x, _LOWEST)
-    shifted = x * _LOG2E + _SHIFT
-    k = shifted - _SHIFT
-    r = x - k * _LN2_HIGH - k * _LN2_LOW
+    shifted = x * _LOG2E_NEARLY + _SHIFT
+    f = x * _LOG2E - (shifted - _SHIFT)
     p = _E[0]
-    p = p * r + _E[1]
-    p = p * r + _E[2]
-    p = p * r + _E[3]
-    p = p * r + _E[4]
-    p = p * r + _F(1)
-    p = p * r + _F(1)
+    p = p * f + _E[1]
+    p = p * f + _E[2]
+    p = p * f + _E[3]
+    p = p * f + _E[4]
+    p = p * f + _F(1)
     return p * np.int32(np.float32(shifted).view(np.int32) << np.int32(23)).view(np.float32)
 
 
@@ -96,8 +98,6 @@ def log32(x: Any) -> Any:
     p = p * r + _L[4]
     p = p * r + _L[5]
     p = p * r + _L[6]
-    p = p * r + _L[7]
-    p = p * r + _L[8]
     square = r * r
     tail = p * r * square + exponent * _LN2_LOW - _F(0.5) * square
     return r + tail + exponent * _LN2_HIGH

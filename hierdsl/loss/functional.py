@@ -1,10 +1,12 @@
 """The hierarchical cross-entropy as functions: they check, and choose how it is computed."""
 
 from collections.abc import Sequence
-from typing import Literal, overload
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple, overload
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy
 from hierdsl.loss import reference
@@ -131,32 +133,29 @@ def hierarchical_cross_entropy(
     Source:
         Muller & Smith, VISAPP 2020, DOI 10.5220/0008946002600267, section 3.
     """
-    tables = tables_on(compiled, logits.device)
-    options = Options(ignore_index, reduction, label_smoothing, smoothing, focal_gamma)
-    check_shapes(logits, target, tables)
-    check_engine(engine)
-    factors = factors_of(level_weights, weighting, tables)
-    leaf_weights = as_leaf_weights(weight, tables)
-    why_not = _against_fused(logits, label_smoothing, tables, level_weights, weighting, weight)
-    if engine == "fused" and why_not:
-        raise RuntimeError(f"the fused loss cannot be used: {why_not}")
-    if engine == "reference" or why_not:
-        return _plainly(logits, target, tables, factors, leaf_weights, options, return_levels)
-    weights = node_weights(tables, leaf_weights)
-    call = Call(
-        tables.plan,
-        tables.shape,
-        factors,
-        weights,
+    # a tensor could change; what is traced is not called again, and what a mode of fake tensors makes is good for it
+    constant = level_weights is None and weight is None and not isinstance(weighting, Tensor)
+    traced = torch.compiler.is_compiling() or is_in_torch_dispatch_mode()
+    settle = _settled_once if constant and not traced else _settled
+    tables, options, factors, leaf_weights, call = settle(
+        compiled,
+        logits.device,
+        logits.dtype,
+        level_weights,
+        weighting,
+        weight,
         ignore_index,
         reduction,
         label_smoothing,
-        smoothing == "siblings",
+        smoothing,
         focal_gamma,
-        logits.requires_grad and torch.is_grad_enabled(),
-        return_levels,
+        engine,
     )
-    loss, level_losses = fused(logits, target, call)
+    check_shapes(logits, target, tables)
+    if call is None:
+        return _plainly(logits, target, tables, factors, leaf_weights, options, return_levels)
+    gradient = logits.requires_grad and torch.is_grad_enabled()
+    loss, level_losses = fused(logits, target, call, gradient, return_levels)
     return (loss, level_losses) if return_levels else loss
 
 
@@ -218,9 +217,60 @@ def _plainly(
         return loss, reference.level_losses(logits, target, tables, None, leaf_weights, plain)
 
 
-def _against_fused(logits: Tensor, smoothing: float, tables: LossTables, *given: object) -> str | None:
-    """Why the fused loss cannot be used, or None."""
-    found = against(logits.device.type, logits.dtype, smoothing, tables)
-    if found is None and any(isinstance(constant, Tensor) and constant.requires_grad for constant in given):
-        return "it has no gradient for weights"
-    return found
+class _Settled(NamedTuple):
+    """What the arguments come to, but for logits and target; `call` is None for plain PyTorch."""
+
+    tables: LossTables
+    options: Options
+    factors: Tensor
+    leaf_weights: Tensor | None
+    call: Call | None
+
+
+def _settled(
+    compiled: CompiledHierarchy,
+    device: torch.device,
+    dtype: torch.dtype,
+    level_weights: Tensor | Sequence[float] | None,
+    weighting: Weighting | Tensor | None,
+    weight: Tensor | Sequence[float] | None,
+    ignore_index: int,
+    reduction: Reduction,
+    label_smoothing: float,
+    smoothing: Smoothing,
+    focal_gamma: float,
+    engine: Engine,
+) -> _Settled:
+    tables = tables_on(compiled, device)
+    options = Options(ignore_index, reduction, label_smoothing, smoothing, focal_gamma)
+    check_engine(engine)
+    factors = factors_of(level_weights, weighting, tables)
+    leaf_weights = as_leaf_weights(weight, tables)
+    why_not = against(device.type, dtype, label_smoothing, tables)
+    given = (level_weights, weighting, weight)
+    if why_not is None and any(isinstance(one, Tensor) and one.requires_grad for one in given):
+        why_not = "it has no gradient for weights"
+    if engine == "fused" and why_not:
+        raise RuntimeError(f"the fused loss cannot be used: {why_not}")
+    call = None
+    if engine != "reference" and not why_not:
+        weights = node_weights(tables, leaf_weights)
+        call = Call(
+            tables.plan,
+            tables.shape,
+            factors,
+            weights,
+            ignore_index,
+            reduction,
+            label_smoothing,
+            smoothing == "siblings",
+            focal_gamma,
+        )
+    return _Settled(tables, options, factors, leaf_weights, call)
+
+
+@lru_cache(maxsize=8)
+def _settled_once(*given: Any) -> _Settled:
+    """The same, kept."""
+    with torch.inference_mode(mode=False):
+        return _settled(*given)

@@ -38,34 +38,40 @@ class Call(NamedTuple):
     label_smoothing: float
     siblings: bool
     focal_gamma: float
-    gradient: bool
-    levels: bool
 
 
-def fused(logits: Tensor, target: Tensor, call: Call) -> tuple[Tensor, Tensor]:
-    """The loss and the level losses, which are zeros where they are not asked for and have no gradient."""
+def fused(logits: Tensor, target: Tensor, call: Call, gradient: bool, levels: bool) -> tuple[Tensor, Tensor]:
+    """The loss and the level losses, which are zeros where they are not asked for and have no gradient.
+
+    Args:
+        logits: See `hierdsl.loss.hierarchical_cross_entropy`.
+        target: See there.
+        call: What else there is.
+        gradient: Whether one will be needed.
+        levels: Whether the level losses are asked for.
+    """
     loss: Tensor
     level_losses: Tensor
     if torch.compiler.is_compiling() or type(logits) not in (Tensor, Parameter):
-        loss, level_losses, _ = torch.ops.hierdsl.cross_entropy(logits, target, *call)
+        loss, level_losses, _ = torch.ops.hierdsl.cross_entropy(logits, target, *call, gradient, levels)
     elif transforms_active():
-        loss, level_losses, _ = _Transformed.apply(logits, target, call)  # type: ignore[no-untyped-call]
-    elif not call.gradient and unpack_dual(logits).tangent is None:  # autograd has nothing to do
-        loss, level_losses, _ = _made(logits, target, call)
+        loss, level_losses, _ = _Transformed.apply(logits, target, call, gradient, levels)  # type: ignore[no-untyped-call]
+    elif not gradient and unpack_dual(logits).tangent is None:  # autograd has nothing to do
+        loss, level_losses, _ = _made(logits, target, *call, False, levels)
     else:
-        loss, level_losses = _Fused.apply(logits, target, call)  # type: ignore[no-untyped-call]
+        loss, level_losses = _Fused.apply(logits, target, call, gradient, levels)  # type: ignore[no-untyped-call]
     return loss, level_losses
 
 
-def _made(logits: Tensor, target: Tensor, call: Call) -> tuple[Tensor, Tensor, Tensor | None]:
+def _made(logits: Tensor, *others: Any) -> tuple[Tensor, Tensor, Tensor | None]:
     made: tuple[Tensor, Tensor, Tensor | None] = engine_of("cuda" if logits.is_cuda else "cpu").fused(
-        logits, target, *call
+        logits, *others
     )
     return made
 
 
-def _operator(logits: Tensor, target: Tensor, *call: Any) -> Outputs:
-    loss, level_losses, slope = _made(logits, target, Call(*call))
+def _operator(logits: Tensor, *others: Any) -> Outputs:
+    loss, level_losses, slope = _made(logits, *others)
     return loss, level_losses, logits.new_empty(0) if slope is None else slope
 
 
@@ -73,8 +79,10 @@ class _Fused(torch.autograd.Function):
     """Keeps the gradient as its own, and makes it anew if it is asked for a second time."""
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, target: Tensor, call: Call) -> tuple[Tensor, Tensor]:
-        loss, level_losses, slope = _made(logits, target, call)
+    def forward(
+        ctx: Any, logits: Tensor, target: Tensor, call: Call, gradient: bool, levels: bool
+    ) -> tuple[Tensor, Tensor]:
+        loss, level_losses, slope = _made(logits, target, *call, gradient, levels)
         ctx.mark_non_differentiable(level_losses)
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(logits, target)
@@ -82,16 +90,16 @@ class _Fused(torch.autograd.Function):
         return loss, level_losses
 
     @staticmethod
-    def backward(ctx: Any, by: Tensor | None, *_: Any) -> tuple[Tensor | None, None, None]:
+    def backward(ctx: Any, by: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
         if by is None:  # nothing comes back to the loss
-            return None, None, None
+            return (None,) * 5
         logits, target = ctx.saved_tensors
         slope, ctx.slope = ctx.slope, None
         if slope is None:
-            slope = _made(logits, target, ctx.call)[2]
+            slope = _made(logits, target, *ctx.call, True, False)[2]
         if torch.is_grad_enabled():  # with create_graph
-            return _Once.apply(slope, by, logits), None, None  # type: ignore[no-untyped-call]
-        return _scale(slope, by).to(logits.dtype), None, None
+            return (_Once.apply(slope, by, logits), None, None, None, None)  # type: ignore[no-untyped-call]
+        return _scale(slope, by).to(logits.dtype), None, None, None, None
 
     @staticmethod
     def jvp(*_: Any) -> tuple[Tensor, ...]:
@@ -111,19 +119,21 @@ class _Transformed(_Fused):
     """The same in the form that `torch.func` can transform, which torch takes 0.1 ms longer to call."""
 
     @staticmethod
-    def forward(logits: Tensor, target: Tensor, call: Call) -> Outputs:  # type: ignore[override]
-        return _operator(logits, target, *call)
+    def forward(  # type: ignore[override]
+        logits: Tensor, target: Tensor, call: Call, gradient: bool, levels: bool
+    ) -> Outputs:
+        return _operator(logits, target, *call, gradient, levels)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Call], output: Outputs) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Outputs) -> None:
         _, level_losses, slope = output
         ctx.mark_non_differentiable(level_losses, slope)
         ctx.save_for_backward(inputs[0], slope)
 
     @staticmethod
-    def backward(ctx: Any, by: Any, *_: Any) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, by: Any, *_: Any) -> tuple[Tensor | None, ...]:
         logits, slope = ctx.saved_tensors
-        return _Once.apply(slope, by, logits), None, None  # type: ignore[no-untyped-call]
+        return (_Once.apply(slope, by, logits), None, None, None, None)  # type: ignore[no-untyped-call]
 
 
 class _Once(torch.autograd.Function):
@@ -161,13 +171,14 @@ def _scaled(slope: Tensor, by: Tensor, dtype: torch.dtype) -> Tensor:
     return (slope * (by.unsqueeze(1) if by.ndim else by)).to(dtype)
 
 
-def _fake(logits: Tensor, target: Tensor, *call: Any) -> Outputs:
-    options = Call(*call)
+def _fake(logits: Tensor, target: Tensor, *others: Any) -> Outputs:
+    *given, gradient, _ = others
+    call = Call(*given)
     real = logits.dtype if logits.dtype == torch.float64 else torch.float32
-    loss = logits.new_empty(target.shape if options.reduction == "none" else (), dtype=real)
+    loss = logits.new_empty(target.shape if call.reduction == "none" else (), dtype=real)
     kept = gradient_type(logits)
-    slope = torch.empty_like(logits, dtype=kept) if options.gradient else logits.new_empty(0)
-    return loss, logits.new_empty(options.factors.shape[:1], dtype=real), slope
+    slope = torch.empty_like(logits, dtype=kept) if gradient else logits.new_empty(0)
+    return loss, logits.new_empty(call.factors.shape[:1], dtype=real), slope
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: Outputs) -> None:
@@ -180,7 +191,7 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: Outputs) -> None:
 def _backward(ctx: Any, by: Tensor, *_: Tensor) -> tuple[Any, ...]:
     (slope,) = ctx.saved_tensors
     tables = [None] * ctx.tables
-    return (_scaled(slope, by, ctx.dtype), None, None, tables, *[None] * (len(Call._fields) - 2))
+    return (_scaled(slope, by, ctx.dtype), None, None, tables, *[None] * len(Call._fields))
 
 
 for _device in ("CPU", "CUDA"):

@@ -5,13 +5,17 @@ Each test is a law that holds for `torch.nn.functional.cross_entropy` too, or sa
 
 import copy
 import io
+import itertools
 import multiprocessing
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 import torch
@@ -23,12 +27,14 @@ from torch.utils.checkpoint import checkpoint
 import hierdsl
 from hierdsl.loss import (
     HierarchicalCrossEntropyLoss,
+    functional,
     hierarchical_cross_entropy,
     hierarchical_level_losses,
     tables,
 )
 from hierdsl.loss.operator import Call
 from hierdsl.loss.tables import tables_on
+from hierdsl.weighting import hxe
 
 IGNORE = -100
 FACES = hierdsl.compile_hierarchy(hierdsl.load("helen"))
@@ -110,11 +116,9 @@ def arguments(logits, target, compiled, gradient=True, levels=True, **options):
         factors=found.factors,
         weights=found.node_weights,
         siblings=siblings,
-        gradient=gradient,
-        levels=levels,
         **names,
     )
-    return (logits, target, *call)
+    return (logits, target, *call, gradient, levels)
 
 
 # The operator
@@ -591,9 +595,15 @@ def test_on_the_meta_device_it_is_refused():
     assert loss.device.type == "meta"
 
 
+def forget():
+    """Have the next loss be the first."""
+    tables._kept.cache_clear()
+    functional._settled_once.cache_clear()
+
+
 @pytest.mark.parametrize("engine", ["fused", "reference"])
 def test_fake_tensors_give_shapes_and_types_and_leave_no_trace(engine):
-    tables._kept.cache_clear()
+    forget()
     for options, shape in (({}, ()), ({"reduction": "none"}, (2, 4, 6))):
         with FakeTensorMode():
             logits = torch.empty(2, 11, 4, 6, dtype=torch.bfloat16, requires_grad=True)
@@ -611,13 +621,34 @@ def test_fake_tensors_give_shapes_and_types_and_leave_no_trace(engine):
 
 @pytest.mark.parametrize("engine", ["fused", "reference"])
 def test_a_first_loss_in_inference_mode_leaves_training_as_it_was(engine):
-    tables._kept.cache_clear()
+    forget()
     logits, target = pixels()
     with torch.inference_mode():
         first = hierarchical_cross_entropy(logits.detach(), target, FACES, engine=engine)
     loss = hierarchical_cross_entropy(logits, target, FACES, engine=engine)
     loss.backward()
     close(first, loss)
+
+
+# What is kept from call to call
+
+
+@pytest.mark.parametrize(
+    "compile_", [lambda f: f, lambda f: torch.compile(f, fullgraph=True, backend="eager")]
+)
+def test_options_count_anew_at_every_call(compile_):
+    logits, target = pixels()
+    found = compile_(partial(hierarchical_cross_entropy, engine="fused"))
+    weighted = torch.ones(4, FACES.num_nodes, dtype=torch.float64)
+    some = (None, hxe(FACES, 0.1), hxe(FACES, 0.5), weighted)
+    for gamma, smoothing, weighting in itertools.product((0.0, 2.0), (0.0, 0.1), some):
+        if weighting is None:
+            torch._dynamo.reset()  # which compiles one function eight times at the most
+        options = {"weighting": weighting, "focal_gamma": gamma, "label_smoothing": smoothing}
+        for _ in range(2):
+            weighted *= 1.5  # in place
+            expected = hierarchical_cross_entropy(logits, target, FACES, engine="reference", **options)
+            close(found(logits, target, FACES, **options), expected)
 
 
 # Threads, forks, processes
@@ -680,3 +711,48 @@ def test_distributed_data_parallel_gives_the_same(tmp_path):
             torch.testing.assert_close(found, wanted)
     finally:
         torch.distributed.destroy_process_group()
+
+
+_OF_TWO = """
+import sys
+import torch
+from torch import nn
+import hierdsl
+
+rank, meet = int(sys.argv[1]), sys.argv[2]
+torch.manual_seed(0)
+images, target = torch.randn(2, 3, 40, 60), torch.randint(11, (2, 40, 60))
+network = nn.Conv2d(3, 11, 1)
+loss = hierdsl.HierarchicalCrossEntropyLoss(
+    hierdsl.compile_hierarchy(hierdsl.load("helen")), reduction="sum", engine="fused"
+)
+loss(network(images), target).backward()
+expected = [p.grad / 2 for p in network.parameters()]  # the processes' mean
+network.zero_grad()
+torch.distributed.init_process_group("gloo", init_method=f"file://{meet}", rank=rank, world_size=2)
+parallel = nn.parallel.DistributedDataParallel(network)
+for _ in range(2):  # the second time, nothing is left of the first
+    network.zero_grad()
+    loss(parallel(images[rank : rank + 1]), target[rank : rank + 1]).backward()
+for p, wanted in zip(network.parameters(), expected):
+    torch.testing.assert_close(p.grad, wanted, rtol=1e-4, atol=1e-3)
+torch.distributed.destroy_process_group()
+"""
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no torch.distributed")
+def test_two_processes_average_the_gradients_of_their_images(tmp_path):
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", _OF_TWO, str(rank), str(tmp_path / "meet")],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    for child in children:
+        try:
+            _, said = child.communicate(timeout=240)
+        finally:
+            child.kill()
+        assert child.returncode == 0, said

@@ -25,11 +25,11 @@ from numba.core.caching import CacheImpl
 
 import hierdsl
 from hierdsl.loss import hierarchical_cross_entropy, hierarchical_level_losses
-from hierdsl.loss.cpu import arithmetic, lanes
+from hierdsl.loss.cpu import arithmetic, lanes, threads
 from hierdsl.loss.cpu import compiled as compilation
 from hierdsl.loss.cpu.lanes import LANES
 from hierdsl.loss.cpu.terms import count
-from hierdsl.loss.cpu.threads import in_threads
+from hierdsl.loss.cpu.threads import lent, part, share, take
 from hierdsl.loss.shape import shape_of
 from hierdsl.weighting import hxe
 
@@ -400,17 +400,37 @@ def test_targets_are_counted(target, ignore_index):
     assert wrong == len(counting) - len(nodes)
 
 
-def test_work_in_threads_is_done_once_and_its_error_is_raised():
-    done = []
+@compilation.compiled()
+def _mark(begin, threads, chunks, done):
+    if begin:
+        share(begin, threads)
+        return
+    chunks, done = lent((chunks, done))
+    number = take(chunks.next)
+    while number < chunks.taken.size:
+        first, last, sums, aside = part(chunks, number)
+        done[first:last] += 1
+        aside[:] = number
+        sums[:] = number
+        number = take(chunks.next)
+
+
+@pytest.mark.parametrize("openmp", [True, False])
+def test_each_chunk_is_done_once_whatever_the_threads(openmp, monkeypatch):
+    if not openmp:
+        monkeypatch.setattr(threads, "_begin", lambda: 0)
+    elif not threads._begin():
+        pytest.skip("torch has no OpenMP here")
     before = torch.get_num_threads()
-    torch.set_num_threads(3)
     try:
-        for parts in (1, 2, 3, 50):
-            done.clear()
-            in_threads(done.append, parts)
-            assert sorted(done) == list(range(parts))
-        with pytest.raises(ZeroDivisionError):
-            in_threads(lambda number: 1 // (number - 7), 20)
+        for count, items, values in itertools.product((1, 2, 3, 8), (1, 3, 1000), (1, 1 << 18, 1 << 23)):
+            torch.set_num_threads(count)
+            chunks, done = threads.in_chunks(items, 2, values, 4), np.zeros(items)
+            threads.on_threads(_mark, len(chunks.taken), chunks, done)
+            assert (done == 1).all()
+            assert (chunks.sums == np.arange(len(chunks.taken))[:, None]).all()
+            assert (np.diff(chunks.aside) >= 0).all()
+            assert np.bincount(chunks.aside, minlength=len(chunks.taken)).min() >= 2
     finally:
         torch.set_num_threads(before)
 

@@ -20,18 +20,17 @@ from hierdsl.loss.cpu.memory import empty_like
 from hierdsl.loss.cpu.rows import rows
 from hierdsl.loss.cpu.sibling_rows import sibling_rows
 from hierdsl.loss.cpu.structures import Terms
-from hierdsl.loss.cpu.terms import children_of, count, sibling_factors, terms, totals
-from hierdsl.loss.cpu.threads import in_threads
+from hierdsl.loss.cpu.terms import children_of, count_parts, sibling_factors, terms, totals
+from hierdsl.loss.cpu.threads import Chunks, in_chunks, on_threads
 from hierdsl.loss.cpu.whole_rows import whole_rows
 from hierdsl.loss.options import gradient_type, no_node
 from hierdsl.loss.shape import Shape
 
 Sums = NDArray[np.float64]
-"""The loss and the level losses, (1 + D,). Named, as what annotates an inner function is made at each call."""
+"""The loss and the level losses, (1 + D,)."""
+Targets = NDArray[np.int64]
 _TILE = 1 << 15  # values of one tile: with their exponentials they stay in the second cache
-# values of one chunk at least: 0.2 ms, as torch's own threads wait awake for a while and take turns with ours
-_CHUNK = 1 << 18
-_MOST_CHUNKS = 64
+_TARGETS, _MOST_PARTS = 1 << 15, 16  # of one part that is counted by itself, and parts
 _MANY = 512  # leaves from which on a row a pixel is faster
 _SLAB = 1 << 20  # values that are converted at a time, where the loops cannot read the logits as they are
 
@@ -88,10 +87,10 @@ def fused(
     )
     slope = empty_like(logits, gradient_type(logits)) if gradient else None
     losses = torch.empty(target.shape, dtype=real) if reduction == "none" else None
-    sums = run.sums(logits, target, slope, losses).astype(_NUMPY[real])
-    # copies: an operator's outputs share no memory
-    loss = torch.from_numpy(np.array(sums[0])) if losses is None else losses
-    return loss, torch.from_numpy(sums[1:].copy()), slope
+    sums = run.sums(logits, run.y, slope, losses)
+    # two arrays: an operator's outputs share no memory
+    loss = torch.from_numpy(np.array(sums[0], _NUMPY[real])) if losses is None else losses
+    return loss, torch.from_numpy(sums[1:].astype(_NUMPY[real])), slope
 
 
 def prepare(
@@ -128,12 +127,11 @@ def prepare(
         ValueError: A target is neither a node nor `ignore_index`.
     """
     del plan
-    tree = _arrays(*shape)
-    weights_of = weights.numpy()
-    counts = _count(target, ignore_index, len(tree.up))
-    total = totals(tree.rank, len(tree.groups), counts, weights_of, reduction == "mean")
+    y, mean = _as_long(target), reduction == "mean"
+    tree, weights_of = _arrays(*shape), weights.numpy()
+    counts, total = _counted(y.reshape(-1), ignore_index, tree, weights_of, mean)
     spread = Spread(label_smoothing, siblings, focal_gamma)
-    return Run(tree, counts, total, factors.numpy(), weights_of, spread, real, ignore_index, levels)
+    return Run(y, tree, counts, total, factors.numpy(), weights_of, spread, real, ignore_index, levels)
 
 
 @lru_cache(maxsize=64)
@@ -153,22 +151,24 @@ class Spread(NamedTuple):
 _NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
 
 
-def _count(target: Tensor, ignore_index: int, nodes: int) -> NDArray[np.int64]:
-    """Count the targets of each node, (V,)."""
-    flat = target.long().reshape(-1).numpy()
-    parts = max(1, min(torch.get_num_threads(), flat.size // _CHUNK))
-    counts, wrong = np.zeros((parts, nodes), dtype=np.int64), [0] * parts
+def _as_long(target: Tensor) -> Targets:
+    """The targets side by side as int64: of other kinds one more of each loop would have to be compiled."""
+    return np.ascontiguousarray((target if target.dtype == torch.int64 else target.long()).numpy())
 
-    def work(part: int) -> None:
-        some = flat[flat.size * part // parts : flat.size * (part + 1) // parts]
-        wrong[part] = count(some, ignore_index, counts[part])
 
-    in_threads(work, parts)
-    if any(wrong):
-        values = np.unique(flat[(flat != ignore_index) & ((flat < 0) | (flat >= nodes))])[:5].tolist()
-        raise ValueError(no_node(sum(wrong), nodes, ignore_index, values))
-    total: NDArray[np.int64] = counts[0] if parts == 1 else counts.sum(axis=0)
-    return total
+def _counted(
+    target: Targets, ignore_index: int, shape: Shape, weights: NDArray[np.float64], mean: bool
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Count the targets of each node, (V,); and what each level is divided by, (D,)."""
+    nodes, parts = len(shape.up), min(_MOST_PARTS, max(1, target.size // _TARGETS))
+    counts, wrong = np.zeros((parts, nodes), np.int64), np.zeros(parts, np.int64)
+    on_threads(count_parts, parts, np.zeros(1, np.int64), target, ignore_index, counts, wrong)
+    if any(wrong.tolist()):
+        none = (target != ignore_index) & ((target < 0) | (target >= nodes))
+        values = np.unique(target[none])[:5].tolist()
+        raise ValueError(no_node(int(wrong.sum()), nodes, ignore_index, values))
+    of_all = counts[0] if parts == 1 else counts.sum(axis=0)
+    return of_all, totals(shape.rank, len(shape.groups), of_all, weights, mean)
 
 
 def _rows_of(tensor: Tensor) -> Tensor | None:
@@ -184,6 +184,7 @@ class Run:
 
     def __init__(
         self,
+        y: Targets,
         shape: Shape,
         counts: NDArray[np.int64],
         total: NDArray[np.float64],
@@ -194,7 +195,7 @@ class Run:
         ignore_index: int,
         levels: bool,
     ) -> None:
-        self.shape, self.ignore_index, self.levels = shape, ignore_index, levels
+        self.y, self.shape, self.ignore_index, self.levels = y, shape, ignore_index, levels
         self.counts, self.total, self.factors, self.weights = counts, total, factors, weights
         self.spread, self.real = spread, real
         # the channels below each inner node are neighbours
@@ -218,11 +219,16 @@ class Run:
     @cached_property
     def starts(self) -> NDArray[np.uint32]:
         """Where the rows of the nodes on the way begin in a tile; see `columns`."""
-        found: NDArray[np.uint32] = np.multiply(self.shape.path.T, self.size, dtype=np.uint32, order="C")
+        inner = len(self.shape.children) - 1
+        ways = [np.where(self.shape.path == inner, inner + 1, self.shape.path), self.shape.opened]
+        ways = ways[: 2 if self.terms.sibling.size > 1 else 1]
+        found: NDArray[np.uint32] = np.multiply(
+            np.stack(ways).swapaxes(1, 2), self.size, dtype=np.uint32, order="C", casting="unsafe"
+        )
         return found
 
     @cached_property
-    def row_loop(self) -> tuple[Callable[..., int], tuple[Any, ...]]:
+    def row_loop(self) -> tuple[Callable[..., None], tuple[Any, ...]]:
         """The loop over rows, and what it is given between the shape and the first row."""
         number, (smoothing, siblings, focus) = _NUMPY[self.real], self.spread
         factors = (self.factors, self.weights, self.total)
@@ -248,66 +254,60 @@ class Run:
 
     def tile(self, logits: Tensor, target: Tensor, gradient: Tensor | None, losses: Tensor | None) -> Tensor:
         """The loss and the level losses, (1 + D,) float64, of some pixels of the batch; fills the others."""
-        return torch.from_numpy(self.sums(logits, target, gradient, losses))
+        return torch.from_numpy(self.sums(logits, _as_long(target), gradient, losses))
 
-    def sums(self, logits: Tensor, target: Tensor, gradient: Tensor | None, losses: Tensor | None) -> Sums:
-        """The same as an array."""
-        target = target.long()  # of other types one more of each loop would have to be compiled
+    def sums(self, logits: Tensor, y: Targets, gradient: Tensor | None, losses: Tensor | None) -> Sums:
+        """The same as an array, from the targets as one of any shape."""
         if logits.numel() == 0:
             if losses is not None:
                 losses.zero_()
             return np.zeros(1 + len(self.shape.groups))
+        logits = logits.detach()
         if logits.dtype == self.real:
             if logits.ndim > 2 and logits.is_contiguous():
-                return self.columns(logits, target, gradient, losses)
+                return self.columns(logits, y, gradient, losses)
             if (by_row := _rows_of(logits)) is not None:
-                return self.rows(by_row, target, None if gradient is None else _rows_of(gradient), losses)
-        return self.slabs(logits, target, gradient, losses)
+                return self.rows(by_row, y, None if gradient is None else _rows_of(gradient), losses)
+        return self.slabs(logits, y, gradient, losses)
 
-    def columns(self, logits: Tensor, target: Tensor, gradient: Tensor | None, losses: Tensor | None) -> Sums:
+    def columns(self, logits: Tensor, y: Targets, gradient: Tensor | None, losses: Tensor | None) -> Sums:
         """Channels as runs of pixels: logits (N, C, *S), contiguous."""
         images, leaves = logits.shape[:2]
-        z = logits.detach().reshape(images, leaves, -1).numpy()
-        y = target.reshape(images, -1).numpy()
-        g = np.empty((1, 0, 0), z.dtype) if gradient is None else gradient.reshape(z.shape).numpy()
-        each = np.empty((0, 0), z.dtype) if losses is None else losses.reshape(y.shape).numpy()
-        size, starts = self.size, self.starts
-        tiles = images * -(-z.shape[2] // size)
-
+        z, y = logits.numpy().reshape(images, leaves, -1), y.reshape(images, -1)
+        g = np.empty((1, 0, 0), z.dtype) if gradient is None else gradient.numpy().reshape(z.shape)
+        each = np.empty((0, 0), z.dtype) if losses is None else losses.numpy().reshape(y.shape)
+        chunks = in_chunks(images * -(-z.shape[2] // self.size), self.size, z.size, len(self.shape.groups))
         what = (z, y, self.ignore_index, self.shape, self.terms)
+        on_threads(columns, len(chunks.taken), chunks, *what, self.starts, self.size, g, each, self.levels)
+        return self.summed(chunks, z, y, g, each)
 
-        def work(first: int, last: int, sums: Sums) -> None:
-            aside = np.empty((last - first) * size, np.int64)
-            taken = columns(*what, starts, first, last, size, g, each, sums, self.levels, aside)
-            if taken:
-                exactly(*what, aside[:taken], g, each, sums)
-
-        return _in_chunks(work, tiles, z.size, len(self.shape.groups))
-
-    def rows(self, logits: Tensor, target: Tensor, gradient: Tensor | None, losses: Tensor | None) -> Sums:
+    def rows(self, logits: Tensor, y: Targets, gradient: Tensor | None, losses: Tensor | None) -> Sums:
         """A row a pixel: logits (M, C), contiguous."""
-        z, y = logits.detach().numpy(), target.reshape(-1).numpy()
+        z, y = logits.numpy(), y.reshape(-1)
         g = np.empty((1, 0), z.dtype) if gradient is None else gradient.numpy()
-        each = np.empty(0, z.dtype) if losses is None else losses.reshape(-1).numpy()
+        each = np.empty(0, z.dtype) if losses is None else losses.numpy().reshape(-1)
         loop, given = self.row_loop
+        chunks = in_chunks(len(z), 1, z.size, len(self.shape.groups))
+        on_threads(
+            loop, len(chunks.taken), chunks, z, y, self.ignore_index, self.shape, *given, g, each, self.levels
+        )
+        return self.summed(chunks, z, y, g, each)
 
-        def work(first: int, last: int, sums: Sums) -> None:
-            aside = np.empty(last - first, np.int64)
-            what = (first, last, g, each, sums, self.levels, aside)
-            taken = loop(z, y, self.ignore_index, self.shape, *given, *what)
-            if taken:
-                one = (..., None)
-                of_pixel = (self.ignore_index, self.shape, self.terms)
-                exactly(z[one], y[one], *of_pixel, aside[:taken], g[one], each[one], sums)
+    def summed(self, chunks: Chunks, z: Any, y: Targets, g: Any, each: Any) -> Sums:
+        """The sums of all chunks, once what they have set aside is computed too."""
+        if any(chunks.taken.tolist()):
+            chunks.next[0] = 0
+            z, y, g, each = (array if z.ndim == 3 else array[..., None] for array in (z, y, g, each))
+            what = (z, y, self.ignore_index, self.shape, self.terms)
+            on_threads(exactly, len(chunks.taken), chunks, *what, g, each)
+        total: Sums = chunks.sums[0] if len(chunks.sums) == 1 else chunks.sums.sum(axis=0)
+        return total
 
-        return _in_chunks(work, len(z), z.size, len(self.shape.groups))
-
-    def slabs(self, logits: Tensor, target: Tensor, gradient: Tensor | None, losses: Tensor | None) -> Sums:
+    def slabs(self, z: Tensor, y: Targets, gradient: Tensor | None, losses: Tensor | None) -> Sums:
         """Any type and layout: so many pixels at a time are copied into a layout and type that the loops read."""
-        real = torch.float64 if logits.dtype == torch.float64 else torch.float32
-        z, y = logits.detach(), target
+        real = torch.float64 if z.dtype == torch.float64 else torch.float32
         if z.ndim == 2:  # the rows are the pixels
-            z, y = z.T.unsqueeze(0), y.unsqueeze(0)
+            z, y = z.T.unsqueeze(0), y.reshape(1, -1)
             gradient = None if gradient is None else gradient.T.unsqueeze(0)
             losses = None if losses is None else losses.unsqueeze(0)
         total = np.zeros(1 + len(self.shape.groups))
@@ -318,22 +318,9 @@ class Run:
             values = z[part].to(real, memory_format=torch.contiguous_format).contiguous()
             slope = None if gradient is None else torch.empty_like(values)
             each = None if losses is None else torch.empty(values.shape[:1] + values.shape[2:], dtype=real)
-            total += self.columns(values, y[n : n + 1, at : at + step].contiguous(), slope, each)
+            total += self.columns(values, np.ascontiguousarray(y[n : n + 1, at : at + step]), slope, each)
             if gradient is not None and slope is not None:
                 gradient[part] = slope.to(gradient.dtype)
             if losses is not None and each is not None:
                 losses[n : n + 1, at : at + step] = each
         return total
-
-
-def _in_chunks(work: Callable[[int, int, Sums], None], items: int, values: int, levels: int) -> Sums:
-    """Do `work(first, last, sums)` for all items, in chunks over the threads; the summed sums."""
-    chunks = max(1, min(_MOST_CHUNKS, items, values // _CHUNK))
-    if 1 < chunks < items:
-        chunks += chunks % 2  # of three, one of two threads would have two
-    sums = np.empty((chunks, 1 + levels))
-    in_threads(
-        lambda number: work(items * number // chunks, items * (number + 1) // chunks, sums[number]), chunks
-    )
-    total: Sums = sums[0] if chunks == 1 else sums.sum(axis=0)
-    return total

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hierdsl.loss.cpu.arithmetic import TOGETHER, largest, log, log_of_product
-from hierdsl.loss.cpu.columns import TINY, copy
+from hierdsl.loss.cpu.columns.tile import copy
 from hierdsl.loss.cpu.compiled import compiled
+from hierdsl.loss.cpu.exact import TINY
 from hierdsl.loss.cpu.lanes import LANES, add, divide, subtract_product, turn
 from hierdsl.loss.cpu.rows import exponentials, level_losses, terms_on_the_way
 from hierdsl.loss.cpu.terms import even_factors, factors_on_the_way
+from hierdsl.loss.cpu.threads import Chunks, lent, part, share, take
 from hierdsl.loss.shape import Shape
 
 _BLOCK = 128  # channels that are turned at a time, from rows to lanes or back; a multiple of LANES
@@ -73,6 +75,9 @@ def _ranked(
 
 @compiled()
 def even_rows(
+    begin: int,
+    threads: int,
+    chunks: Chunks,
     logits: Any,
     target: Any,
     ignore_index: int,
@@ -83,17 +88,16 @@ def even_rows(
     total: Any,
     smoothing: float,
     focus: float,
-    first: int,
-    last: int,
     gradient: Any,
     losses: Any,
-    sums: Any,
     levels: bool,
-    aside: Any,
-) -> int:
-    """Work through the rows from `first` to before `last`.
+) -> None:
+    """Work through the rows of all chunks.
 
     Args:
+        begin: See `rows`, and for all that is not here.
+        threads: See there.
+        chunks: See there.
         logits: See `rows`, and for all that is not here; the channels may have any order.
         target: See there.
         ignore_index: See there.
@@ -104,14 +108,16 @@ def even_rows(
         total: See there.
         smoothing: Share of the target's probability that is spread.
         focus: See `rows`.
-        first: See there.
-        last: See there.
         gradient: See there.
         losses: See there.
-        sums: See there.
         levels: See there.
-        aside: See there.
     """
+    if begin:
+        share(begin, threads)
+        return
+    chunks, logits, target, shape, nodes, factors_of, weights, total, gradient, losses = lent(
+        (chunks, logits, target, shape, nodes, factors_of, weights, total, gradient, losses)
+    )
     real, leaves, steps, inner = logits.dtype, logits.shape[1], shape.path.shape[1], shape.children.size - 1
     at, up, turned = nodes.at, nodes.up, np.empty((LANES, _BLOCK), real)
     e, s, r = (
@@ -123,69 +129,73 @@ def even_rows(
     peaks, spread, doubtful = np.empty(LANES, real), np.empty(LANES, real), np.empty(LANES, np.bool_)
     parts, sums_of, nll = np.empty(steps + 1, real), np.empty(steps, real), np.empty(steps + 1, real)
     of_leaf, batch = np.zeros(LANES, real), np.empty(LANES, np.int64)
-    sums[:] = 0
-    taken, make = 0, gradient.size > 0
-    for m in range(first, last):
-        if np.int64(target[m]) == ignore_index:
-            gradient[m if make else 0, :] = 0
-            if losses.size:
-                losses[m] = 0
-    for level in range(total.size):
-        factors, count = nodes.even[level], 0
-        for m in range(first, last + 1):
-            if m < last:
-                t = np.int64(target[m])
-                if t == ignore_index or shape.rank[t] != level:
-                    continue
-                batch[count] = m
-                count += 1
-            if count < LANES and (m < last or count == 0):
-                continue
-            for lane in range(count, LANES):  # the last row once more, for nothing
-                batch[lane] = batch[count - 1]
-            for lane in range(LANES):
-                peaks[lane] = largest(logits[batch[lane]])
-            _leaves(logits, batch, peaks, factors, up, turned, e, s, spread)
-            _sums(leaves, up, s, doubtful)
-            _add_logs(factors[leaves:], s.reshape(-1), logs, spread)
-            if make:
-                for i in range(inner):
-                    divide(r, i, factors[leaves + i], s, i)
-            for lane in range(count):
-                y, loss, whole = np.int64(target[batch[lane]]), real.type(0), s[inner, lane]
-                if not whole < np.inf or doubtful[lane]:
-                    aside[taken] = batch[lane]
-                    taken += 1
-                else:
-                    depth = 0
-                    while depth < steps and shape.path[y, depth] < inner:
-                        sums_of[depth] = s[at[shape.path[y, depth]], lane]
-                        depth += 1
-                    own = logits[batch[lane], y] - peaks[lane] if y < leaves else log(whole)
-                    factors_on_the_way(y, shape, factors_of, weights, total, smoothing, False, parts)
-                    loss, summed, of_leaf[lane] = terms_on_the_way(
-                        own, whole, parts, focus, sums_of, nll, depth
-                    )
-                    loss += nodes.even_sum[level] * log(whole) - spread[lane]
-                    if make:
-                        for step in range(depth):
-                            r[at[shape.path[y, step]], lane] += sums_of[step]  # by now factor / sum
-                        r[inner, lane] = -(summed + nodes.even_sum[level]) / whole
-                    if levels:
-                        level_losses(shape, weights[y] / total, y, nll, sums[1:])
-                sums[0] += loss
+    chunk = take(chunks.next)
+    while chunk < chunks.taken.size:
+        first, last, sums, aside = part(chunks, chunk)
+        sums[:] = 0
+        taken, make = 0, gradient.size > 0
+        for m in range(first, last):
+            if np.int64(target[m]) == ignore_index:
+                gradient[m if make else 0, :] = 0
                 if losses.size:
-                    losses[batch[lane]] = loss
-            if make:
-                for i in range(inner):  # factor / sum, summed downwards
-                    add(r, i, r, up[leaves + i])
-                _gradient(e, r, up, factors, turned, batch, count, gradient)
+                    losses[m] = 0
+        for level in range(total.size):
+            factors, count = nodes.even[level], 0
+            for m in range(first, last + 1):
+                if m < last:
+                    t = np.int64(target[m])
+                    if t == ignore_index or shape.rank[t] != level:
+                        continue
+                    batch[count] = m
+                    count += 1
+                if count < LANES and (m < last or count == 0):
+                    continue
+                for lane in range(count, LANES):  # the last row once more, for nothing
+                    batch[lane] = batch[count - 1]
+                for lane in range(LANES):
+                    peaks[lane] = largest(logits[batch[lane]])
+                _leaves(logits, batch, peaks, factors, up, turned, e, s, spread)
+                _sums(leaves, up, s, doubtful)
+                _add_logs(factors[leaves:], s.reshape(-1), logs, spread)
+                if make:
+                    for i in range(inner):
+                        divide(r, i, factors[leaves + i], s, i)
                 for lane in range(count):
-                    y = np.int64(target[batch[lane]])
-                    if y < leaves:
-                        gradient[batch[lane], y] -= of_leaf[lane]
-            count = 0
-    return taken
+                    y, loss, whole = np.int64(target[batch[lane]]), real.type(0), s[inner, lane]
+                    if not whole < np.inf or doubtful[lane]:
+                        aside[taken] = batch[lane]
+                        taken += 1
+                    else:
+                        depth = 0
+                        while depth < steps and shape.path[y, depth] < inner:
+                            sums_of[depth] = s[at[shape.path[y, depth]], lane]
+                            depth += 1
+                        own = logits[batch[lane], y] - peaks[lane] if y < leaves else log(whole)
+                        factors_on_the_way(y, shape, factors_of, weights, total, smoothing, False, parts)
+                        loss, summed, of_leaf[lane] = terms_on_the_way(
+                            own, whole, parts, focus, sums_of, nll, depth
+                        )
+                        loss += nodes.even_sum[level] * log(whole) - spread[lane]
+                        if make:
+                            for step in range(depth):
+                                r[at[shape.path[y, step]], lane] += sums_of[step]  # by now factor / sum
+                            r[inner, lane] = -(summed + nodes.even_sum[level]) / whole
+                        if levels:
+                            level_losses(shape, weights[y] / total, y, nll, sums[1:])
+                    sums[0] += loss
+                    if losses.size:
+                        losses[batch[lane]] = loss
+                if make:
+                    for i in range(inner):  # factor / sum, summed downwards
+                        add(r, i, r, up[leaves + i])
+                    _gradient(e, r, up, factors, turned, batch, count, gradient)
+                    for lane in range(count):
+                        y = np.int64(target[batch[lane]])
+                        if y < leaves:
+                            gradient[batch[lane], y] -= of_leaf[lane]
+                count = 0
+        chunks.taken[chunk] = taken
+        chunk = take(chunks.next)
 
 
 @compiled()

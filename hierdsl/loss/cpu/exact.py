@@ -11,51 +11,67 @@ import numpy as np
 
 from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.structures import Terms
+from hierdsl.loss.cpu.threads import Chunks, lent, part, share, take
 from hierdsl.loss.shape import Shape
+
+TINY = 1e-30
+"""A sum of exponentials below this, beside a largest of 1, has lost digits to underflow: the pixel is set aside."""
 
 
 @compiled()
 def exactly(
+    begin: int,
+    threads: int,
+    chunks: Chunks,
     logits: Any,
     target: Any,
     ignore_index: int,
     shape: Shape,
     terms: Terms,
-    pixels: Any,
     gradient: Any,
     losses: Any,
-    sums: Any,
 ) -> None:
-    """Add the loss and the level losses of some pixels to `sums`, (1 + D,), and write their gradient and losses.
+    """Add the loss and the level losses of the pixels that were set aside, and write their gradient and losses.
 
     Args:
+        begin: See `hierdsl.loss.cpu.threads.on_threads`.
+        threads: See there.
+        chunks: Of the batch; what was taken of them was set back.
         logits: (N, C, P).
         target: (N, P).
         ignore_index: Target of pixels that count nowhere.
         shape: Of the tree.
         terms: Coefficients.
-        pixels: Numbers of the pixels, image by image.
         gradient: (N, C, P), to write; empty for none.
         losses: (N, P), to write; empty for none.
-        sums: Float64.
     """
+    if begin:
+        share(begin, threads)
+        return
+    chunks, logits, target, shape, terms, gradient, losses = lent(
+        (chunks, logits, target, shape, terms, gradient, losses)
+    )
     z = np.empty(logits.shape[1])
-    for number in pixels:
-        n, p = number // logits.shape[2], number % logits.shape[2]
-        y, loss = np.int64(target[n, p]), 0.0
-        if y != ignore_index:
-            for c in range(z.size):
-                z[c] = logits[n, c, p]
-            loss = exact_pixel(z, int(y), shape, terms, sums[1:], gradient.size > 0)
-        else:
-            for c in range(z.size):
-                z[c] = 0
-        sums[0] += loss
-        if losses.size:
-            losses[n, p] = loss
-        if gradient.size:
-            for c in range(z.size):
-                gradient[n, c, p] = z[c]
+    chunk = take(chunks.next)
+    while chunk < chunks.taken.size:
+        _, _, sums, aside = part(chunks, chunk)
+        for pixel in aside[: chunks.taken[chunk]]:
+            n, p = pixel // logits.shape[2], pixel % logits.shape[2]
+            y, loss = np.int64(target[n, p]), 0.0
+            if y != ignore_index:
+                for c in range(z.size):
+                    z[c] = logits[n, c, p]
+                loss = exact_pixel(z, int(y), shape, terms, sums[1:], gradient.size > 0)
+            else:
+                for c in range(z.size):
+                    z[c] = 0
+            sums[0] += loss
+            if losses.size:
+                losses[n, p] = loss
+            if gradient.size:
+                for c in range(z.size):
+                    gradient[n, c, p] = z[c]
+        chunk = take(chunks.next)
 
 
 @compiled()

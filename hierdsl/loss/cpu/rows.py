@@ -10,14 +10,18 @@ from typing import Any
 import numpy as np
 
 from hierdsl.loss.cpu.arithmetic import exp, largest, log
-from hierdsl.loss.cpu.columns import TINY
 from hierdsl.loss.cpu.compiled import compiled
+from hierdsl.loss.cpu.exact import TINY
 from hierdsl.loss.cpu.terms import factors_on_the_way, step_at
+from hierdsl.loss.cpu.threads import Chunks, lent, part, share, take
 from hierdsl.loss.shape import Shape
 
 
 @compiled()
 def rows(
+    begin: int,
+    threads: int,
+    chunks: Chunks,
     logits: Any,
     target: Any,
     ignore_index: int,
@@ -26,20 +30,19 @@ def rows(
     weights: Any,
     total: Any,
     focus: float,
-    first: int,
-    last: int,
     gradient: Any,
     losses: Any,
-    sums: Any,
     levels: bool,
-    aside: Any,
-) -> int:
-    """Work through the rows from `first` to before `last`; no smoothing.
+) -> None:
+    """Work through the rows of all chunks; no smoothing.
 
     A batch has few rows beside the nodes of a large tree, so that the factors of each are made here, and not those
     of all nodes beforehand.
 
     Args:
+        begin: See `hierdsl.loss.cpu.threads.on_threads`.
+        threads: See there.
+        chunks: Of the batch; what pixels have a sum that underflows, or a logit that is no number, is set aside.
         logits: (M, C), float32 or float64.
         target: (M,), checked already.
         ignore_index: Of the pixels that count nowhere.
@@ -48,48 +51,51 @@ def rows(
         weights: Of each node, (V,).
         total: What each level is divided by, (D,).
         focus: Exponent of the focal modulation.
-        first: Row.
-        last: Row.
         gradient: (M, C), to write; empty for none.
         losses: (M,), to write; empty for none.
-        sums: The loss and the level losses of these rows, (1 + D,) float64, to write.
-        levels: Whether the latter are wanted.
-        aside: Numbers of the rows with a sum that underflows or a logit that is no number, to write, (M,).
-
-    Returns:
-        How many were set aside.
+        levels: Whether the level losses are wanted.
     """
+    if begin:
+        share(begin, threads)
+        return
+    chunks, logits, target, shape, factors_of, weights, total, gradient, losses = lent(
+        (chunks, logits, target, shape, factors_of, weights, total, gradient, losses)
+    )
     leaves, steps = logits.shape[1], shape.path.shape[1]
     e, parts = np.empty(leaves, logits.dtype), np.empty(steps + 1, logits.dtype)
     sums_of, nll = np.empty(steps, logits.dtype), np.empty(steps + 1, logits.dtype)
-    sums[:] = 0
-    taken = 0
-    for m in range(first, last):
-        z, g, loss = logits[m], gradient[m if gradient.size else 0], logits.dtype.type(0)
-        if np.int64(target[m]) == ignore_index:
-            g[:] = 0
-        else:
-            y = np.uint32(target[m])
-            peak = largest(z)
-            whole = exponentials(z, peak, e)
-            depth = _sums_on_the_way(e, y, shape, sums_of)
-            if not whole < np.inf or (depth and sums_of[depth - 1] < TINY):
-                aside[taken] = m
-                taken += 1
+    chunk = take(chunks.next)
+    while chunk < chunks.taken.size:
+        first, last, sums, aside = part(chunks, chunk)
+        sums[:] = 0
+        taken = 0
+        for m in range(first, last):
+            z, g, loss = logits[m], gradient[m if gradient.size else 0], logits.dtype.type(0)
+            if np.int64(target[m]) == ignore_index:
+                g[:] = 0
             else:
-                own = z[y] - peak if y < leaves else log(whole)
-                factors_on_the_way(y, shape, factors_of, weights, total, 0.0, False, parts)
-                loss, factors, of_leaf = terms_on_the_way(own, whole, parts, focus, sums_of, nll, depth)
-                if g.size:
-                    _gradient(g, e, shape, y, factors / whole, sums_of, depth)
-                    if y < leaves:
-                        g[y] -= of_leaf
-                if levels:
-                    level_losses(shape, weights[y] / total, y, nll, sums[1:])
-        sums[0] += loss
-        if losses.size:
-            losses[m] = loss
-    return taken
+                y = np.uint32(target[m])
+                peak = largest(z)
+                whole = exponentials(z, peak, e)
+                depth = _sums_on_the_way(e, y, shape, sums_of)
+                if not whole < np.inf or (depth and sums_of[depth - 1] < TINY):
+                    aside[taken] = m
+                    taken += 1
+                else:
+                    own = z[y] - peak if y < leaves else log(whole)
+                    factors_on_the_way(y, shape, factors_of, weights, total, 0.0, False, parts)
+                    loss, factors, of_leaf = terms_on_the_way(own, whole, parts, focus, sums_of, nll, depth)
+                    if g.size:
+                        _gradient(g, e, shape, y, factors / whole, sums_of, depth)
+                        if y < leaves:
+                            g[y] -= of_leaf
+                    if levels:
+                        level_losses(shape, weights[y] / total, y, nll, sums[1:])
+            sums[0] += loss
+            if losses.size:
+                losses[m] = loss
+        chunks.taken[chunk] = taken
+        chunk = take(chunks.next)
 
 
 @compiled()
@@ -138,7 +144,7 @@ def terms_on_the_way(
 
 @compiled()
 def _focal(nll: Any, gamma: Any) -> tuple[Any, Any]:
-    """`hierdsl.loss.cpu.exact.focal`, as fast as `hierdsl.loss.cpu.columns` has it."""
+    """`hierdsl.loss.cpu.exact.focal`, as fast as `hierdsl.loss.cpu.columns.at_target.modulate` has it."""
     one, p = type(nll)(1), exp(-nll)
     rest = max(one - p, type(nll)(TINY))
     power = exp((gamma - one) * log(rest))

@@ -9,15 +9,19 @@ from typing import Any
 import numpy as np
 
 from hierdsl.loss.cpu.arithmetic import largest, log
-from hierdsl.loss.cpu.columns import TINY
 from hierdsl.loss.cpu.compiled import compiled
+from hierdsl.loss.cpu.exact import TINY
 from hierdsl.loss.cpu.rows import exponentials, level_losses, scaled, sum_of, terms_on_the_way
 from hierdsl.loss.cpu.terms import factors_on_the_way
+from hierdsl.loss.cpu.threads import Chunks, lent, part, share, take
 from hierdsl.loss.shape import Shape
 
 
 @compiled()
 def sibling_rows(
+    begin: int,
+    threads: int,
+    chunks: Chunks,
     logits: Any,
     target: Any,
     ignore_index: int,
@@ -31,17 +35,16 @@ def sibling_rows(
     total: Any,
     smoothing: float,
     focus: float,
-    first: int,
-    last: int,
     gradient: Any,
     losses: Any,
-    sums: Any,
     levels: bool,
-    aside: Any,
-) -> int:
-    """Work through the rows from `first` to before `last`.
+) -> None:
+    """Work through the rows of all chunks.
 
     Args:
+        begin: See `rows`, and for all that is not here.
+        threads: See there.
+        chunks: See there.
         logits: See `rows`, and for all that is not here.
         target: See there.
         ignore_index: See there.
@@ -55,70 +58,113 @@ def sibling_rows(
         total: See there.
         smoothing: Share of the target's probability that is spread.
         focus: See `rows`.
-        first: See there.
-        last: See there.
         gradient: See there.
         losses: See there.
-        sums: See there.
         levels: See there.
-        aside: See there.
     """
+    if begin:
+        share(begin, threads)
+        return
+    (
+        chunks,
+        logits,
+        target,
+        shape,
+        first_child,
+        children,
+        sibling,
+        sibling_sum,
+        factors_of,
+        weights,
+        total,
+        gradient,
+        losses,
+    ) = lent(
+        (
+            chunks,
+            logits,
+            target,
+            shape,
+            first_child,
+            children,
+            sibling,
+            sibling_sum,
+            factors_of,
+            weights,
+            total,
+            gradient,
+            losses,
+        )
+    )
     real, leaves, steps, inner = logits.dtype, logits.shape[1], shape.path.shape[1], shape.children.size - 1
     e, parts, s = np.empty(leaves, real), np.empty(steps + 1, real), np.empty(inner + 1, real)
     sums_of, nll = np.empty(steps, real), np.empty(steps + 1, real)
-    sums[:] = 0
-    taken = 0
-    for m in range(first, last):
-        z, g, loss = logits[m], gradient[m if gradient.size else 0], real.type(0)
-        if np.int64(target[m]) == ignore_index:
-            g[:] = 0
-        else:
-            y = np.int64(target[m])
-            peak = largest(z)
-            whole = exponentials(z, peak, e)
-            depth = 0
-            while depth < steps and shape.path[y, depth] < inner:
-                depth += 1
-            opened = depth + 1 if y < leaves else depth  # the root and those on the way but for the target
-            lowest = _sums(e, shape, first_child, children, y, opened, s)
-            if not whole < np.inf or lowest < real.type(TINY):
-                aside[taken] = m
-                taken += 1
+    chunk = take(chunks.next)
+    while chunk < chunks.taken.size:
+        first, last, sums, aside = part(chunks, chunk)
+        sums[:] = 0
+        taken = 0
+        for m in range(first, last):
+            z, g, loss = logits[m], gradient[m if gradient.size else 0], real.type(0)
+            if np.int64(target[m]) == ignore_index:
+                g[:] = 0
             else:
-                for step in range(depth):
-                    sums_of[step] = s[shape.path[y, step]]
-                own = z[y] - peak if y < leaves else log(whole)
-                factors_on_the_way(y, shape, factors_of, weights, total, smoothing, True, parts)
-                loss, factors, of_leaf = terms_on_the_way(own, whole, parts, focus, sums_of, nll, depth)
-                spread, more = real.type(0), real.type(0)
-                for step in range(opened):
-                    i = inner if step == 0 else np.int64(shape.path[y, step - 1])
-                    more += sibling_sum[i]
-                    spread += _logs(z, peak, s, sibling, children[first_child[i] : first_child[i + 1]])
-                loss += more * log(whole) - spread
-                factors += more
-                if g.size:
-                    base = factors / whole
+                y = np.int64(target[m])
+                peak = largest(z)
+                whole = exponentials(z, peak, e)
+                depth = 0
+                while depth < steps and shape.path[y, depth] < inner:
+                    depth += 1
+                opened = (
+                    depth + 1 if y < leaves else depth
+                )  # the root and those on the way but for the target
+                lowest = _sums(e, shape, first_child, children, y, opened, s)
+                if not whole < np.inf or lowest < real.type(TINY):
+                    aside[taken] = m
+                    taken += 1
+                else:
+                    for step in range(depth):
+                        sums_of[step] = s[shape.path[y, step]]
+                    own = z[y] - peak if y < leaves else log(whole)
+                    factors_on_the_way(y, shape, factors_of, weights, total, smoothing, True, parts)
+                    loss, factors, of_leaf = terms_on_the_way(own, whole, parts, focus, sums_of, nll, depth)
+                    spread, more = real.type(0), real.type(0)
                     for step in range(opened):
                         i = inner if step == 0 else np.int64(shape.path[y, step - 1])
-                        on = np.int64(leaves + shape.path[y, step]) if step < depth else y
-                        _gradient(
-                            g, e, s, shape, sibling, children[first_child[i] : first_child[i + 1]], on, base
-                        )
-                        if step < depth:
-                            base -= (
-                                sums_of[step] + sibling[on] / s[on - leaves]
-                            )  # the former by now factor / sum
-                    if y < leaves:
-                        g[y] -= of_leaf
-                    else:
-                        scaled(g, e, shape.span[y - leaves, 0], shape.span[y - leaves, 1], base)
-                if levels:
-                    level_losses(shape, weights[y] / total, y, nll, sums[1:])
-        sums[0] += loss
-        if losses.size:
-            losses[m] = loss
-    return taken
+                        more += sibling_sum[i]
+                        spread += _logs(z, peak, s, sibling, children[first_child[i] : first_child[i + 1]])
+                    loss += more * log(whole) - spread
+                    factors += more
+                    if g.size:
+                        base = factors / whole
+                        for step in range(opened):
+                            i = inner if step == 0 else np.int64(shape.path[y, step - 1])
+                            on = np.int64(leaves + shape.path[y, step]) if step < depth else y
+                            _gradient(
+                                g,
+                                e,
+                                s,
+                                shape,
+                                sibling,
+                                children[first_child[i] : first_child[i + 1]],
+                                on,
+                                base,
+                            )
+                            if step < depth:
+                                base -= (
+                                    sums_of[step] + sibling[on] / s[on - leaves]
+                                )  # the former by now factor / sum
+                        if y < leaves:
+                            g[y] -= of_leaf
+                        else:
+                            scaled(g, e, shape.span[y - leaves, 0], shape.span[y - leaves, 1], base)
+                    if levels:
+                        level_losses(shape, weights[y] / total, y, nll, sums[1:])
+            sums[0] += loss
+            if losses.size:
+                losses[m] = loss
+        chunks.taken[chunk] = taken
+        chunk = take(chunks.next)
 
 
 @compiled()

@@ -11,6 +11,8 @@ class Terms(NamedTuple):
     Attributes:
         target: Factors of the inner nodes of `Shape.path` and, last, of the target itself where it is a leaf,
             (V + 1, K + 1).
+        alike: The factor of each step of the path, (K,), where all targets with such a step that are counted have the
+            same; no number else, and with focal modulation, which makes another of each.
         whole: The sum of these, (V + 1,).
         level: Weight of each target in each level's own loss, (V + 1, D).
         step: Which of the factors of `target` is that of the target's node at each level, (V + 1, D) uint32; any
@@ -19,10 +21,12 @@ class Terms(NamedTuple):
         even_sum: The sum of `even` over the nodes, (D,).
         sibling: Factor of a node where its parent is on the way to the target, (V,); (1,) for none.
         sibling_sum: The sum of `sibling` over the children of each inner node and of the root, (I + 2,); 0 at last.
+        opened: Sum of `sibling` over the siblings on the way to each target, (V + 1,).
         focus: Exponent gamma of the focal modulation; 0 for none.
     """
 
     target: NDArray[Any]
+    alike: NDArray[Any]
     whole: NDArray[Any]
     level: NDArray[Any]
     step: NDArray[Any]
@@ -30,4 +34,5 @@ class Terms(NamedTuple):
     even_sum: NDArray[Any]
     sibling: NDArray[Any]
     sibling_sum: NDArray[Any]
+    opened: NDArray[Any]
     focus: float

@@ -6,6 +6,7 @@ import numpy as np
 
 from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.structures import Terms
+from hierdsl.loss.cpu.threads import share, take
 from hierdsl.loss.shape import Shape
 
 
@@ -22,6 +23,31 @@ def count(target: Any, ignore_index: int, counts: Any) -> int:
     if np.uint64(ignore_index) < nodes:
         counts[ignore_index] = 0
     return wrong
+
+
+@compiled()
+def count_parts(
+    begin: int, threads: int, taken: Any, target: Any, ignore_index: int, counts: Any, wrong: Any
+) -> None:
+    """`count` for parts of the target.
+
+    Args:
+        begin: See `hierdsl.loss.cpu.threads.on_threads`.
+        threads: See there.
+        taken: How many parts were taken, (1,) int64 zero.
+        target: Node indices, flat, int64.
+        ignore_index: Target of pixels that count nowhere.
+        counts: Of each part and node, (parts, V) int64 zeros, to write.
+        wrong: How many are neither a node nor ignored, (parts,) int64, to write.
+    """
+    if begin:
+        share(begin, threads)
+        return
+    part = take(taken)
+    while part < wrong.size:
+        first, last = target.size * part // wrong.size, target.size * (part + 1) // wrong.size
+        wrong[part] = count(target[first:last], ignore_index, counts[part])
+        part = take(taken)
 
 
 @compiled()
@@ -146,7 +172,42 @@ def terms(
         sibling, sibling_sum = sibling_factors(shape, factors, weights, total, smoothing)
     elif smoothing > 0:
         even, even_sum = even_factors(shape, np.arange(nodes), factors, weights, total, smoothing)
-    return Terms(target, whole, own, step, even, even_sum, sibling, sibling_sum, focus)
+    opened = np.zeros(nodes + 1)
+    if sibling.size > 1:
+        for v in range(nodes):
+            if counts[v]:
+                opened[v] = sibling_sum[inner]
+                for k in range(steps):
+                    opened[v] += sibling_sum[shape.opened[v, k]]
+    return Terms(
+        target,
+        _alike(shape, counts, target, focus),
+        whole,
+        own,
+        step,
+        even,
+        even_sum,
+        sibling,
+        sibling_sum,
+        opened,
+        focus,
+    )
+
+
+@compiled()
+def _alike(shape: Shape, counts: Any, target: Any, focus: float) -> Any:
+    inner, steps = shape.children.size - 1, shape.path.shape[1]
+    alike = np.full(steps, np.nan)
+    for k in range(steps if focus == 0 else 0):
+        found = False
+        for v in range(counts.size):
+            if counts[v] and shape.path[v, k] < inner:
+                if not found:
+                    alike[k], found = target[v, k], True
+                elif target[v, k] != alike[k]:
+                    alike[k] = np.nan
+                    break
+    return alike
 
 
 @compiled()

@@ -1,6 +1,6 @@
 """The loss over rows, (M, C), with the sum of every inner node: what smoothing needs, and channels in any order.
 
-As `hierdsl.loss.cpu.columns`, with one pixel at a time: sums and factors go up and down the tree node by node.
+As `hierdsl.loss.cpu.columns.loop`, with one pixel at a time: sums and factors go up and down the tree node by node.
 """
 
 from typing import Any
@@ -8,72 +8,82 @@ from typing import Any
 import numpy as np
 
 from hierdsl.loss.cpu.arithmetic import largest, log
-from hierdsl.loss.cpu.columns import TINY
 from hierdsl.loss.cpu.compiled import compiled
+from hierdsl.loss.cpu.exact import TINY
 from hierdsl.loss.cpu.rows import exponentials, level_losses, terms_on_the_way
 from hierdsl.loss.cpu.structures import Terms
+from hierdsl.loss.cpu.threads import Chunks, lent, part, share, take
 from hierdsl.loss.shape import Shape
 
 
 @compiled()
 def whole_rows(
+    begin: int,
+    threads: int,
+    chunks: Chunks,
     logits: Any,
     target: Any,
     ignore_index: int,
     shape: Shape,
     terms: Terms,
-    first: int,
-    last: int,
     gradient: Any,
     losses: Any,
-    sums: Any,
     levels: bool,
-    aside: Any,
-) -> int:
-    """Work through the rows from `first` to before `last`; the arguments are those of `rows`."""
+) -> None:
+    """Work through the rows of all chunks; the arguments are those of `rows`."""
+    if begin:
+        share(begin, threads)
+        return
+    chunks, logits, target, shape, terms, gradient, losses = lent(
+        (chunks, logits, target, shape, terms, gradient, losses)
+    )
     real, leaves, inner = logits.dtype, logits.shape[1], shape.children.size - 1
     steps = shape.path.shape[1]
     e, s, r = np.empty(leaves, real), np.empty(inner + 1, real), np.empty(inner + 1, real)
     x, factors_of = np.empty(leaves + inner, real), np.zeros(leaves + inner, real)
     on_the_way, nll = np.empty(steps, real), np.empty(steps + 1, real)
-    sums[:] = 0
-    taken = 0
-    for m in range(first, last):
-        z, g, loss = logits[m], gradient[m if gradient.size else 0], real.type(0)
-        if np.int64(target[m]) == ignore_index:
-            g[:] = 0
-        else:
-            y = np.uint32(target[m])
-            peak = largest(z)
-            exponentials(z, peak, e)
-            lowest = _sums(e, shape.up, s)
-            whole, depth = s[inner], 0
-            while depth < steps and shape.path[y, depth] < inner:
-                on_the_way[depth] = s[shape.path[y, depth]]
-                depth += 1
-            if not whole < np.inf or lowest < TINY:
-                aside[taken] = m
-                taken += 1
+    chunk = take(chunks.next)
+    while chunk < chunks.taken.size:
+        first, last, sums, aside = part(chunks, chunk)
+        sums[:] = 0
+        taken = 0
+        for m in range(first, last):
+            z, g, loss = logits[m], gradient[m if gradient.size else 0], real.type(0)
+            if np.int64(target[m]) == ignore_index:
+                g[:] = 0
             else:
-                own = z[y] - peak if y < leaves else log(whole)
-                loss, factors, of_leaf = terms_on_the_way(
-                    own, whole, terms.target[y], terms.focus, on_the_way, nll, depth
-                )
-                spread = _spread(z, peak, s, y, depth, shape, terms, x, factors_of)
-                loss += spread[0]
-                factors += spread[1]
-                if g.size:
-                    _factors_over_sums(y, depth, factors, on_the_way, factors_of, s, shape, r)
-                    for c in range(leaves):
-                        g[c] = -e[c] * r[shape.up[c]] - factors_of[c]
-                    if y < leaves:
-                        g[y] -= of_leaf
-                if levels:
-                    level_losses(shape, terms.level[y], y, nll, sums[1:])
-        sums[0] += loss
-        if losses.size:
-            losses[m] = loss
-    return taken
+                y = np.uint32(target[m])
+                peak = largest(z)
+                exponentials(z, peak, e)
+                lowest = _sums(e, shape.up, s)
+                whole, depth = s[inner], 0
+                while depth < steps and shape.path[y, depth] < inner:
+                    on_the_way[depth] = s[shape.path[y, depth]]
+                    depth += 1
+                if not whole < np.inf or lowest < TINY:
+                    aside[taken] = m
+                    taken += 1
+                else:
+                    own = z[y] - peak if y < leaves else log(whole)
+                    loss, factors, of_leaf = terms_on_the_way(
+                        own, whole, terms.target[y], terms.focus, on_the_way, nll, depth
+                    )
+                    spread = _spread(z, peak, s, y, depth, shape, terms, x, factors_of)
+                    loss += spread[0]
+                    factors += spread[1]
+                    if g.size:
+                        _factors_over_sums(y, depth, factors, on_the_way, factors_of, s, shape, r)
+                        for c in range(leaves):
+                            g[c] = -e[c] * r[shape.up[c]] - factors_of[c]
+                        if y < leaves:
+                            g[y] -= of_leaf
+                    if levels:
+                        level_losses(shape, terms.level[y], y, nll, sums[1:])
+            sums[0] += loss
+            if losses.size:
+                losses[m] = loss
+        chunks.taken[chunk] = taken
+        chunk = take(chunks.next)
 
 
 @compiled()

@@ -1,0 +1,195 @@
+"""The loss over pixels that lie side by side in memory: logits (N, C, P), each channel a run of pixels.
+
+A tile of pixels is worked through row by row, a row being one node at every pixel of the tile: its buffers stay in
+cache, and every inner loop runs over pixels and becomes vector instructions, however deep the tree is. With f_v the
+factor that -log p of node v has for a pixel, and F their sum:
+
+    e_c = exp(z_c - max z)                                   one row a leaf
+    s_i = sum of e_c below i                                 rows added to that of the parent, children first
+    r_i = sum of f_v / s_v over inner nodes v from i up, less F / s_root        parents first
+    gradient_c = -e_c * r_parent(c) - f_c
+
+A pixel's target only decides where factors are put, and a level costs what its inner nodes cost. A pixel with a sum
+that underflows, or with a logit that is no number, is set aside for `hierdsl.loss.cpu.exact`.
+
+The functions take arrays and no structures of arrays, which Numba takes ten times as long to compile.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from hierdsl.loss.cpu.columns.at_target import (
+    clear,
+    even_terms,
+    inner_terms,
+    leaf_terms,
+    level_loss,
+    modulate,
+    open_inner,
+    open_root,
+)
+from hierdsl.loss.cpu.columns.down import put_factors, sum_downwards, write_gradient
+from hierdsl.loss.cpu.columns.tile import (
+    FACTORS,
+    INDICES,
+    LEAF,
+    LINES,
+    LOSS,
+    PART,
+    add,
+    copy,
+    fill,
+    fill_rows,
+    fill_with,
+    total_of,
+)
+from hierdsl.loss.cpu.columns.up import (
+    exponentials,
+    finest_levels,
+    logs_of_inner,
+    logs_of_leaves,
+    read_targets,
+    set_aside,
+    smallest_sums,
+    spread_leaves,
+    sum_upwards,
+)
+from hierdsl.loss.cpu.compiled import compiled
+from hierdsl.loss.cpu.structures import Terms
+from hierdsl.loss.cpu.threads import Chunks, lent, part, share, take
+from hierdsl.loss.shape import Shape
+
+
+@compiled()
+def columns(
+    begin: int,
+    threads: int,
+    chunks: Chunks,
+    logits: Any,
+    target: Any,
+    ignore_index: int,
+    shape: Shape,
+    terms: Terms,
+    starts: Any,
+    size: int,
+    gradient: Any,
+    losses: Any,
+    levels: bool,
+) -> None:
+    """Work through the tiles of all chunks.
+
+    Args:
+        begin: See `hierdsl.loss.cpu.threads.on_threads`.
+        threads: See there.
+        chunks: Of the batch; what pixels have a sum that underflows, or a logit that is no number, is set aside.
+        logits: (N, C, P), float32 or float64.
+        target: (N, P), checked already.
+        ignore_index: Of the pixels that count nowhere.
+        shape: Of the tree.
+        terms: Coefficients, of the logits' type.
+        starts: Where the rows of `Shape.path` and, for smoothing within siblings, of `Shape.opened` begin in a tile,
+            step by step, (1 or 2, K, V + 1) uint32: inner index times `size`, I + 1 where there is no node.
+        size: Pixels of a tile.
+        gradient: (N, C, P), to write; empty for none.
+        losses: (N, P), to write; empty for none.
+        levels: Whether the level losses are wanted.
+    """
+    if begin:
+        share(begin, threads)
+        return
+    chunks, logits, target, shape, terms, starts, gradient, losses = lent(
+        (chunks, logits, target, shape, terms, starts, gradient, losses)
+    )
+    up, rank, factors = shape.up, shape.rank, terms.target.T
+    leaves, inner, steps, pixels = logits.shape[1], shape.children.size - 1, starts.shape[1], logits.shape[2]
+    even, siblings, make = terms.even.size > 1, terms.sibling.size > 1, gradient.size > 0
+    real, some = logits.dtype, inner + 2 if siblings else 1
+    # the last row of sums and factors is that of no node
+    e, with_none, r = (
+        np.empty((leaves if make else 1, size), real),
+        np.empty((inner + 2, size), real),
+        np.empty((inner + 2, size), real),
+    )
+    s = with_none[: inner + 1]
+    fill_with(with_none[inner + 1], 1, size)
+    logs, opened, nll = (
+        np.empty((some, size), real),
+        np.empty((some, size), real),
+        np.empty((steps + 1, size), real),
+    )
+    line, index = np.empty((LINES, size), real), np.empty((INDICES, size), np.uint32)
+    chunk = take(chunks.next)
+    while chunk < chunks.taken.size:
+        first, last, sums, aside = part(chunks, chunk)
+        for i in range(sums.size):
+            sums[i] = 0
+        taken, per_image = 0, (pixels + size - 1) // size
+        for number in range(first, last):
+            n, at = number // per_image, number % per_image * size
+            w, before = min(size, pixels - at), taken
+            z, g = logits[n], gradient[n if make else 0]
+            counting = read_targets(target[n], at, ignore_index, up.size, index, line, w)
+            if counting == 0:
+                for c in range(g.shape[0]):
+                    fill(g[c, at : at + w], w)
+                fill(line[LOSS], w)
+            else:
+                alike = finest_levels(rank, index, w) if even else True
+                exponentials(z, at, up, e, s, line, w, make)
+                if even:
+                    spread_leaves(z, at, terms.even, line, index, w, alike)
+                if siblings:
+                    fill_rows(logs, w)
+                    logs_of_leaves(z, at, up, terms.sibling, line, logs, w)
+                doubtful = sum_upwards(up, s, line, w)
+                if even or siblings:  # all sums count
+                    doubtful += smallest_sums(s, line, w)
+                    if doubtful > 0:
+                        taken = set_aside(n * pixels + at, up, leaves, s, line, index, True, aside, taken, w)
+                leaf_terms(z, at, factors[steps], terms.whole, line, index, nll[steps], w)
+                if terms.focus > 0:
+                    modulate(terms.focus, line[LEAF], nll[steps], line, w)
+                    copy(line[LEAF], line[FACTORS], w)
+                if siblings:
+                    logs_of_inner(up, leaves, terms.sibling, s, logs, w)
+                    open_root(terms.opened, logs, opened, line, index, w)
+                    for step in range(steps):
+                        open_inner(starts[1, step], logs, opened, line, index, w)
+                if make:
+                    fill_rows(r, w)
+                for step in range(steps):
+                    doubtful += inner_terms(
+                        starts[0, step],
+                        factors[step],
+                        terms.alike[step],
+                        with_none,
+                        nll[step],
+                        line,
+                        index,
+                        w,
+                    )
+                    if terms.focus > 0:
+                        modulate(terms.focus, line[PART], nll[step], line, w)
+                        add(line[PART], line[FACTORS], w)
+                    if make:
+                        put_factors(starts[0, step], line, index, r, w)
+                if doubtful > 0 and not (even or siblings):
+                    taken = set_aside(n * pixels + at, up, leaves, s, line, index, False, aside, taken, w)
+                if levels:
+                    for level in range(sums.size - 1):
+                        sums[1 + level] += level_loss(
+                            terms.step.T[level], terms.level.T[level], nll, line, index, w
+                        )
+                if even:
+                    even_terms(terms.even, terms.even_sum, leaves, s, line, index, w, alike)
+                if make:
+                    sum_downwards(up, leaves, s, r, line, terms.even, terms.sibling, opened, index, w, alike)
+                    write_gradient(g, at, e, r, up, line, index, terms.even, terms.sibling, opened, w, alike)
+                if counting < w or taken > before:
+                    clear(line, w)
+            sums[0] += total_of(line[LOSS], w)
+            if losses.size:
+                copy(line[LOSS], losses[n, at : at + w], w)
+        chunks.taken[chunk] = taken
+        chunk = take(chunks.next)

@@ -1,0 +1,228 @@
+"""From the logits of a tile up to the sums of all nodes, and the pixels where these are not exact."""
+
+from typing import Any
+
+import numpy as np
+
+from hierdsl.loss.cpu.arithmetic import exp, log
+from hierdsl.loss.cpu.columns.tile import (
+    FINEST,
+    LOG_ROOT,
+    LOSS,
+    PART,
+    PEAK,
+    SPREAD,
+    VALID,
+    Y,
+    add,
+    copy,
+    fill,
+    fill_rows,
+    fill_with,
+    spread_of,
+)
+from hierdsl.loss.cpu.compiled import compiled
+from hierdsl.loss.cpu.exact import TINY
+
+
+@compiled()
+def read_targets(target: Any, at: int, ignore_index: int, nodes: int, index: Any, line: Any, w: int) -> int:
+    """Read the targets; how many count."""
+    of, y, valid, found = target[at : at + w], index[Y], line[VALID], np.int32(0)
+    none, one, zero = np.uint32(nodes), line.dtype.type(1), line.dtype.type(0)
+    for p in range(w):
+        counts = of[p] != ignore_index
+        y[p] = np.uint32(of[p]) if counts else none
+        valid[p] = one if counts else zero
+        found = np.int32(found + np.int32(counts))
+    return int(found)
+
+
+@compiled()
+def finest_levels(rank: Any, index: Any, w: int) -> bool:
+    """The finest level of each target, and that of the first for those that do not count; whether all are alike."""
+    y, finest, at, alike = index[Y], index[FINEST], 0, True
+    while y[at] == rank.size:
+        at += 1
+    first = rank[y[at]]
+    for p in range(w):
+        finest[p] = rank[y[p]] if y[p] < rank.size else first
+        alike &= finest[p] == first
+    return alike
+
+
+@compiled()
+def exponentials(z: Any, at: int, up: Any, e: Any, s: Any, line: Any, w: int, keep: bool) -> None:
+    """The largest logits; the exponentials, if they are kept, and their sums below the parent of each leaf."""
+    _largest(z, at, line, w)
+    leaves = z.shape[0]
+    peak = line[PEAK]
+    fill_rows(s, w)
+    c = 0
+    while c < leaves:
+        two = c + 1 < leaves and up[c + 1] == up[c]  # their sum is fetched once
+        after, here = c + 2 if two else c + 1, slice(at, at + w)
+        if two and keep:
+            _two_exponentials(z[c, here], z[c + 1, here], peak, e[c], e[c + 1], s[up[c]], w)
+        elif keep:
+            _one_exponential(z[c, here], peak, e[c], s[up[c]], w)
+        else:
+            _sum_exponentials(z[c, here], z[after - 1, here], peak, s[up[c]], two, w)
+        c = after
+
+
+@compiled()
+def _two_exponentials(one: Any, other: Any, peak: Any, e: Any, f: Any, total: Any, w: int) -> None:
+    for p in range(w):
+        first, second = exp(one[p] - peak[p]), exp(other[p] - peak[p])
+        e[p] = first
+        f[p] = second
+        total[p] += first + second
+
+
+@compiled()
+def _one_exponential(row: Any, peak: Any, e: Any, total: Any, w: int) -> None:
+    for p in range(w):
+        value = exp(row[p] - peak[p])
+        e[p] = value
+        total[p] += value
+
+
+@compiled()
+def _sum_exponentials(one: Any, other: Any, peak: Any, total: Any, two: bool, w: int) -> None:
+    if two:
+        for p in range(w):
+            total[p] += exp(one[p] - peak[p]) + exp(other[p] - peak[p])
+    else:
+        for p in range(w):
+            total[p] += exp(one[p] - peak[p])
+
+
+@compiled()
+def _largest(z: Any, at: int, line: Any, w: int) -> None:
+    """The largest logits.
+
+    The numbers go from one row to another and back, the last into that of the peaks: put back where it was, a number
+    would be stored only where it is larger, and such stores are slow. Four channels at once come faster from memory.
+    """
+    leaves = z.shape[0]
+    fours = (leaves - 1) // 4
+    to, other = (PEAK, LOSS) if (leaves - 1 - 3 * fours) % 2 == 0 else (LOSS, PEAK)
+    copy(z[0, at : at + w], line[to], w)
+    for four in range(fours):
+        to, other, c = other, to, 1 + 4 * four
+        here = slice(at, at + w)
+        _largest_of_five(line[other], z[c, here], z[c + 1, here], z[c + 2, here], z[c + 3, here], line[to], w)
+    for c in range(1 + 4 * fours, leaves):
+        to, other = other, to
+        _larger(line[other], z[c, at : at + w], line[to], w)
+
+
+@compiled()
+def _largest_of_five(one: Any, a: Any, b: Any, c: Any, d: Any, to: Any, w: int) -> None:
+    for p in range(w):
+        first, second = max(b[p], a[p]), max(d[p], c[p])
+        best = max(second, first)
+        to[p] = max(one[p], best)
+
+
+@compiled()
+def _larger(one: Any, other: Any, to: Any, w: int) -> None:
+    for p in range(w):
+        to[p] = max(other[p], one[p])
+
+
+@compiled()
+def sum_upwards(up: Any, s: Any, line: Any, w: int) -> int:
+    """Sum the exponentials upwards; how many of the whole sums are infinite or no number, as a logit is."""
+    inner = s.shape[0] - 1
+    leaves = up.size - inner
+    root, log_root, infinite, found = s[inner], line[LOG_ROOT], s.dtype.type(np.inf), np.int32(0)
+    for i in range(inner - 1, -1, -1):
+        add(s[i], s[up[leaves + i]], w)
+    for p in range(w):
+        log_root[p] = log(root[p])
+        found = np.int32(found + np.int32(not root[p] < infinite))
+    return int(found)
+
+
+@compiled()
+def spread_leaves(z: Any, at: int, factors: Any, line: Any, index: Any, w: int, alike: bool) -> None:
+    """The leaves' part of what all nodes have."""
+    fill(line[SPREAD], w)
+    for c in range(z.shape[0]):
+        spread_of(z[c, at : at + w], line[PEAK], factors[:, c], line[SPREAD], index[FINEST], w, alike)
+
+
+@compiled()
+def logs_of_leaves(z: Any, at: int, up: Any, factors: Any, line: Any, logs: Any, w: int) -> None:
+    """Add factor * (z - peak) of each leaf to the row of its parent."""
+    peak = line[PEAK]
+    for c in range(z.shape[0]):
+        if factors[c] != 0:
+            row, to, factor = z[c, at : at + w], logs[up[c]], factors[c]
+            for p in range(w):
+                to[p] += factor * (row[p] - peak[p])
+
+
+@compiled()
+def logs_of_inner(up: Any, leaves: int, factors: Any, s: Any, logs: Any, w: int) -> None:
+    """Add factor * log s of each inner node to the row of its parent."""
+    for i in range(s.shape[0] - 1):
+        if factors[leaves + i] != 0:
+            row, to, factor = s[i], logs[up[leaves + i]], factors[leaves + i]
+            for p in range(w):
+                to[p] += factor * log(row[p])
+
+
+@compiled()
+def smallest_sums(s: Any, line: Any, w: int) -> int:
+    """Write the least sum of each pixel into the line of parts; how many are tiny."""
+    inner, tiny, found = s.shape[0] - 1, s.dtype.type(TINY), np.int32(0)
+    to, other = (PART, LOSS) if inner % 2 == 0 else (LOSS, PART)  # to and fro, as for the largest
+    fill_with(line[to], 1, w)
+    for i in range(inner):
+        to, other = other, to
+        _smaller(line[other], s[i], line[to], w)
+    lowest = line[PART]
+    for p in range(w):
+        found = np.int32(found + np.int32(lowest[p] < tiny))
+    return int(found)
+
+
+@compiled()
+def _smaller(one: Any, other: Any, to: Any, w: int) -> None:
+    for p in range(w):
+        to[p] = min(other[p], one[p])
+
+
+@compiled()
+def set_aside(
+    number: int,
+    up: Any,
+    leaves: int,
+    s: Any,
+    line: Any,
+    index: Any,
+    every: bool,
+    aside: Any,
+    taken: int,
+    w: int,
+) -> int:
+    """Take out the pixels whose sums that count are not exact: all sums, or those on the way to the target."""
+    inner = s.shape[0] - 1
+    for p in range(w):
+        y = index[Y, p]
+        regular, tiny = s[inner, p] < np.inf, every and line[PART, p] < TINY
+        if y < up.size:
+            i = up[y] if y < leaves else y - leaves  # the least sum on the way to the target
+            if not regular or tiny or s[i, p] < TINY:
+                index[Y, p] = up.size
+                line[VALID, p] = 0
+                line[LOSS, p] = 0
+                aside[taken] = number + p
+                taken += 1
+        elif not regular or tiny:  # ignored, whatever the network says: 0 times infinity is no 0
+            aside[taken] = number + p
+            taken += 1
+    return taken

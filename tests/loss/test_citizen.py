@@ -750,9 +750,9 @@ def test_two_processes_average_the_gradients_of_their_images(tmp_path):
         )
         for rank in range(2)
     ]
-    for child in children:
-        try:
-            _, said = child.communicate(timeout=240)
-        finally:
+    try:
+        said = [child.communicate(timeout=240)[1] for child in children]
+    finally:
+        for child in children:
             child.kill()
-        assert child.returncode == 0, said
+    assert [child.returncode for child in children] == [0, 0], "\n".join(said)

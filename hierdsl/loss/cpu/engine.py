@@ -71,8 +71,9 @@ def fused(
         ValueError: A target is neither a node nor `ignore_index`.
     """
     real = torch.float64 if logits.dtype == torch.float64 else torch.float32
+    y = _as_long(target)
     run = prepare(
-        target,
+        torch.from_numpy(y),
         real,
         plan,
         shape,
@@ -87,7 +88,7 @@ def fused(
     )
     slope = empty_like(logits, gradient_type(logits)) if gradient else None
     losses = torch.empty(target.shape, dtype=real) if reduction == "none" else None
-    sums = run.sums(logits, run.y, slope, losses)
+    sums = run.sums(logits, y, slope, losses)
     # two arrays: an operator's outputs share no memory
     loss = torch.from_numpy(np.array(sums[0], _NUMPY[real])) if losses is None else losses
     return loss, torch.from_numpy(sums[1:].astype(_NUMPY[real])), slope
@@ -131,7 +132,7 @@ def prepare(
     tree, weights_of = _arrays(*shape), weights.numpy()
     counts, total = _counted(y.reshape(-1), ignore_index, tree, weights_of, mean)
     spread = Spread(label_smoothing, siblings, focal_gamma)
-    return Run(y, tree, counts, total, factors.numpy(), weights_of, spread, real, ignore_index, levels)
+    return Run(tree, counts, total, factors.numpy(), weights_of, spread, real, ignore_index, levels)
 
 
 @lru_cache(maxsize=64)
@@ -184,7 +185,6 @@ class Run:
 
     def __init__(
         self,
-        y: Targets,
         shape: Shape,
         counts: NDArray[np.int64],
         total: NDArray[np.float64],
@@ -195,7 +195,7 @@ class Run:
         ignore_index: int,
         levels: bool,
     ) -> None:
-        self.y, self.shape, self.ignore_index, self.levels = y, shape, ignore_index, levels
+        self.shape, self.ignore_index, self.levels = shape, ignore_index, levels
         self.counts, self.total, self.factors, self.weights = counts, total, factors, weights
         self.spread, self.real = spread, real
         # the channels below each inner node are neighbours

@@ -98,7 +98,7 @@ def even_rows(
         begin: See `rows`, and for all that is not here.
         threads: See there.
         chunks: See there.
-        logits: See `rows`, and for all that is not here; the channels may have any order.
+        logits: See there; the channels may have any order.
         target: See there.
         ignore_index: See there.
         shape: See there.

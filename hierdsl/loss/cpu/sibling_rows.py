@@ -45,7 +45,7 @@ def sibling_rows(
         begin: See `rows`, and for all that is not here.
         threads: See there.
         chunks: See there.
-        logits: See `rows`, and for all that is not here.
+        logits: See there.
         target: See there.
         ignore_index: See there.
         shape: See there.

@@ -59,7 +59,7 @@ def in_chunks(items: int, pixels: int, values: int, levels: int) -> Chunks:
         np.zeros(1, np.int64),
         items,
         pixels,
-        np.empty((count, 1 + levels)),
+        np.full((count, 1 + levels), np.nan),  # a chunk that failed for want of memory shows
         np.empty(items * pixels, np.int64),
         np.zeros(count, np.int64),
     )
@@ -76,9 +76,11 @@ def on_threads(loop: Callable[..., None], count: int, *given: Any) -> None:
         loop(begin if threads > 1 else 0, threads, *given)
         return
     others = [_pool().submit(loop, 0, 1, *given) for _ in range(threads - 1)]
-    loop(0, 1, *given)
-    for other in others:
-        other.result()
+    try:
+        loop(0, 1, *given)
+    finally:
+        for other in others:
+            other.result()
 
 
 @compiled()

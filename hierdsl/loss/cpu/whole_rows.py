@@ -30,7 +30,7 @@ def whole_rows(
     losses: Any,
     levels: bool,
 ) -> None:
-    """Work through the rows of all chunks; the arguments are those of `rows`."""
+    """Work through the rows of all chunks; the arguments are those of `rows`, and `terms` the coefficients."""
     if begin:
         share(begin, threads)
         return

@@ -134,7 +134,7 @@ def hierarchical_cross_entropy(
         Muller & Smith, VISAPP 2020, DOI 10.5220/0008946002600267, section 3.
     """
     # a tensor could change; what is traced is not called again, and what a mode of fake tensors makes is good for it
-    constant = level_weights is None and weight is None and not isinstance(weighting, Tensor)
+    constant = level_weights is None and weight is None and isinstance(weighting, Weighting | None)
     traced = torch.compiler.is_compiling() or is_in_torch_dispatch_mode()
     settle = _settled_once if constant and not traced else _settled
     tables, options, factors, leaf_weights, call = settle(

@@ -185,13 +185,13 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: Outputs) -> None:
     logits, (_, level_losses, slope) = inputs[0], output
     ctx.mark_non_differentiable(level_losses, slope)
     ctx.save_for_backward(slope)
-    ctx.dtype, ctx.tables = logits.dtype, len(inputs[3])
+    ctx.dtype, ctx.inputs, ctx.tables = logits.dtype, len(inputs), len(inputs[3])
 
 
 def _backward(ctx: Any, by: Tensor, *_: Tensor) -> tuple[Any, ...]:
     (slope,) = ctx.saved_tensors
     tables = [None] * ctx.tables
-    return (_scaled(slope, by, ctx.dtype), None, None, tables, *[None] * len(Call._fields))
+    return (_scaled(slope, by, ctx.dtype), None, None, tables, *[None] * (ctx.inputs - 4))
 
 
 for _device in ("CPU", "CUDA"):

@@ -3,12 +3,9 @@
 In float32 polynomials, correct to about two units in the last place, in straight code without calls, so that LLVM
 turns a loop over them into vector instructions; in float64 those of the C library.
 
-The exponential is 2**k 2**f with k + f = x / log(2). Rounding 1 / log(2) is as if x were off by 1.4e-8 of itself (by
-7.5e-8 without fused multiplication and addition): no more than the difference of two logits is rounded by.
-
-Source: the reduction of the logarithm is that of S. L. Moshier's Cephes library (logf.c). The coefficients are those
-of the best polynomials by reweighted least squares of the relative error: 1 + f q(f) of degree 5 for 2**f and
-|f| <= 1/2, 2**-23.4; and r - r**2 / 2 + r**3 q(r) of degree 9 for log(1 + r), 2**-24.9.
+Source: the reductions are those of S. L. Moshier's Cephes library (expf.c, logf.c). The coefficients are those of the
+best polynomials by reweighted least squares of the relative error: 1 + r q(r) of degree 5 for the exponential and
+|r| <= log(2) / 2, 2**-23.4; and r - r**2 / 2 + r**3 q(r) of degree 9 for log(1 + r), 2**-24.9.
 """
 
 import math
@@ -24,11 +21,10 @@ _F = np.float32
 _LOWEST = _F(-88.02969)
 # added to a number, it leaves no place for what is behind the point, and the exponent of 2**k in the lowest bits
 _SHIFT = _F(1.5 * 2**23 + 127)
-_LOG2E = _F(1.44269504088896341)
-# for finding k alone: with the same factor twice, LLVM makes one product for both and rounds it
-_LOG2E_NEARLY = np.nextafter(_LOG2E, _F(2))
-_LN2_HIGH, _LN2_LOW = _F(0.693359375), _F(-2.12194440e-4)
-_E = tuple(map(_F, (1.3264727256e-3, 9.6715127002e-3, 5.5507337437e-2, 2.4022242084e-1, 6.9314697760e-1)))
+_LOG2E, _LN2_HIGH, _LN2_LOW = _F(1.44269504088896341), _F(0.693359375), _F(-2.12194440e-4)
+_E = tuple(
+    map(_F, (8.2903147519e-03, 4.1897929559e-02, 1.6667636196e-01, 4.9999149529e-01, 9.9999970719e-01))
+)
 _L = tuple(
     map(
         _F,
@@ -73,14 +69,15 @@ def largest(values: Any) -> Any:
 def exp32(x: Any) -> Any:
     """`exp` in float32."""
     x = max(x, _LOWEST)
-    shifted = x * _LOG2E_NEARLY + _SHIFT
-    f = x * _LOG2E - (shifted - _SHIFT)
+    shifted = x * _LOG2E + _SHIFT
+    k = shifted - _SHIFT
+    r = x - k * _LN2_HIGH - k * _LN2_LOW
     p = _E[0]
-    p = p * f + _E[1]
-    p = p * f + _E[2]
-    p = p * f + _E[3]
-    p = p * f + _E[4]
-    p = p * f + _F(1)
+    p = p * r + _E[1]
+    p = p * r + _E[2]
+    p = p * r + _E[3]
+    p = p * r + _E[4]
+    p = p * r + _F(1)
     return p * np.int32(np.float32(shifted).view(np.int32) << np.int32(23)).view(np.float32)
 
 

@@ -18,7 +18,7 @@ from hierdsl.loss.cpu.even_rows import even_rows, ranked
 from hierdsl.loss.cpu.exact import exactly
 from hierdsl.loss.cpu.memory import empty_like
 from hierdsl.loss.cpu.rows import rows
-from hierdsl.loss.cpu.sibling_rows import sibling_rows
+from hierdsl.loss.cpu.sibling_rows import Siblings, sibling_rows
 from hierdsl.loss.cpu.structures import Terms
 from hierdsl.loss.cpu.terms import children_of, count_parts, sibling_factors, terms, totals
 from hierdsl.loss.cpu.threads import Chunks, in_chunks, on_threads
@@ -131,7 +131,8 @@ def prepare(
     y, mean = _as_long(target), reduction == "mean"
     tree, weights_of = _arrays(*shape), weights.numpy()
     counts, total = _counted(y.reshape(-1), ignore_index, tree, weights_of, mean)
-    spread = Spread(label_smoothing, siblings, focal_gamma)
+    # a whole number would be another type, for which the loops were compiled once more
+    spread = Spread(float(label_smoothing), siblings, float(focal_gamma))
     return Run(tree, counts, total, factors.numpy(), weights_of, spread, real, ignore_index, levels)
 
 
@@ -236,8 +237,8 @@ class Run:
             return rows, (*factors, focus)
         if siblings and self.in_order:
             made = sibling_factors(self.shape, *factors, smoothing)
-            given = (*children_of(self.shape), *(table.astype(number) for table in made))
-            return sibling_rows, (*given, *factors, smoothing, focus)
+            nodes_and_factors = Siblings(*children_of(self.shape), *(table.astype(number) for table in made))
+            return sibling_rows, (nodes_and_factors, *factors, smoothing, focus)
         if siblings or smoothing == 0:
             return whole_rows, (self.terms,)
         nodes = ranked(self.shape, *factors, smoothing, number)

@@ -16,7 +16,7 @@ from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.exact import TINY
 from hierdsl.loss.cpu.lanes import LANES, add, divide, subtract_product, turn
 from hierdsl.loss.cpu.rows import exponentials, level_losses, terms_on_the_way
-from hierdsl.loss.cpu.terms import even_factors, factors_on_the_way
+from hierdsl.loss.cpu.terms import depth_of, even_factors, factors_on_the_way
 from hierdsl.loss.cpu.threads import Chunks, lent, part, share, take
 from hierdsl.loss.shape import Shape
 
@@ -166,10 +166,9 @@ def even_rows(
                         aside[taken] = batch[lane]
                         taken += 1
                     else:
-                        depth = 0
-                        while depth < steps and shape.path[y, depth] < inner:
-                            sums_of[depth] = s[at[shape.path[y, depth]], lane]
-                            depth += 1
+                        depth = depth_of(shape, y)
+                        for step in range(depth):
+                            sums_of[step] = s[at[shape.path[y, step]], lane]
                         own = logits[batch[lane], y] - peaks[lane] if y < leaves else log(whole)
                         factors_on_the_way(y, shape, factors_of, weights, total, smoothing, False, parts)
                         loss, summed, of_leaf[lane] = terms_on_the_way(

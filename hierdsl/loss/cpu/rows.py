@@ -12,7 +12,7 @@ import numpy as np
 from hierdsl.loss.cpu.arithmetic import exp, largest, log
 from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.exact import TINY
-from hierdsl.loss.cpu.terms import factors_on_the_way, step_at
+from hierdsl.loss.cpu.terms import depth_of, factors_on_the_way, step_at
 from hierdsl.loss.cpu.threads import Chunks, lent, part, share, take
 from hierdsl.loss.shape import Shape
 
@@ -101,9 +101,7 @@ def rows(
 @compiled()
 def _sums_on_the_way(e: Any, y: int, shape: Shape, sums: Any) -> int:
     """Write the sum of each inner node on the way to the target; how many there are."""
-    leaves, depth = e.size, 0
-    while depth < shape.path.shape[1] and shape.path[y, depth] < shape.span.shape[0]:
-        depth += 1
+    leaves, depth = e.size, int(depth_of(shape, y))
     # what the sum holds already, from the target up
     start = y if y < leaves else shape.span[y - leaves, 0]
     end = y + np.uint32(1) if y < leaves else start

@@ -4,17 +4,34 @@ As `hierdsl.loss.cpu.rows`: the children of the nodes on the way cut a row into 
 has one sum, and in it the gradient is e_c times one number.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hierdsl.loss.cpu.arithmetic import largest, log
 from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.exact import TINY
 from hierdsl.loss.cpu.rows import exponentials, level_losses, scaled, sum_of, terms_on_the_way
-from hierdsl.loss.cpu.terms import factors_on_the_way
+from hierdsl.loss.cpu.terms import depth_of, factors_on_the_way
 from hierdsl.loss.cpu.threads import Chunks, lent, part, share, take
 from hierdsl.loss.shape import Shape
+
+
+class Siblings(NamedTuple):
+    """The children of each inner node i and, last, of the root: `nodes[first[i] : first[i + 1]]`.
+
+    Attributes:
+        first: (I + 2,) int64.
+        nodes: (V,) int64.
+        factors: `Terms.sibling`.
+        summed: `Terms.sibling_sum`.
+    """
+
+    first: NDArray[Any]
+    nodes: NDArray[Any]
+    factors: NDArray[Any]
+    summed: NDArray[Any]
 
 
 @compiled()
@@ -26,10 +43,7 @@ def sibling_rows(
     target: Any,
     ignore_index: int,
     shape: Shape,
-    first_child: Any,
-    children: Any,
-    sibling: Any,
-    sibling_sum: Any,
+    siblings: Siblings,
     factors_of: Any,
     weights: Any,
     total: Any,
@@ -49,10 +63,7 @@ def sibling_rows(
         target: See there.
         ignore_index: See there.
         shape: See there.
-        first_child: Of each inner node and the root, in `children`; see `children_of`.
-        children: Nodes.
-        sibling: Factor of each node where its parent is on the way, (V,), of the logits' type.
-        sibling_sum: Its sums, (I + 2,), of that type.
+        siblings: The children of the nodes, and their factors.
         factors_of: See `rows`.
         weights: See there.
         total: See there.
@@ -65,37 +76,10 @@ def sibling_rows(
     if begin:
         share(begin, threads)
         return
-    (
-        chunks,
-        logits,
-        target,
-        shape,
-        first_child,
-        children,
-        sibling,
-        sibling_sum,
-        factors_of,
-        weights,
-        total,
-        gradient,
-        losses,
-    ) = lent(
-        (
-            chunks,
-            logits,
-            target,
-            shape,
-            first_child,
-            children,
-            sibling,
-            sibling_sum,
-            factors_of,
-            weights,
-            total,
-            gradient,
-            losses,
-        )
+    chunks, logits, target, shape, siblings, factors_of, weights, total, gradient, losses = lent(
+        (chunks, logits, target, shape, siblings, factors_of, weights, total, gradient, losses)
     )
+    first_child, children = siblings.first, siblings.nodes
     real, leaves, steps, inner = logits.dtype, logits.shape[1], shape.path.shape[1], shape.children.size - 1
     e, parts, s = np.empty(leaves, real), np.empty(steps + 1, real), np.empty(inner + 1, real)
     sums_of, nll = np.empty(steps, real), np.empty(steps + 1, real)
@@ -112,12 +96,9 @@ def sibling_rows(
                 y = np.int64(target[m])
                 peak = largest(z)
                 whole = exponentials(z, peak, e)
-                depth = 0
-                while depth < steps and shape.path[y, depth] < inner:
-                    depth += 1
-                opened = (
-                    depth + 1 if y < leaves else depth
-                )  # the root and those on the way but for the target
+                depth = depth_of(shape, y)
+                # the root and those on the way but for the target
+                opened = depth + 1 if y < leaves else depth
                 lowest = _sums(e, shape, first_child, children, y, opened, s)
                 if not whole < np.inf or lowest < real.type(TINY):
                     aside[taken] = m
@@ -131,8 +112,10 @@ def sibling_rows(
                     spread, more = real.type(0), real.type(0)
                     for step in range(opened):
                         i = inner if step == 0 else np.int64(shape.path[y, step - 1])
-                        more += sibling_sum[i]
-                        spread += _logs(z, peak, s, sibling, children[first_child[i] : first_child[i + 1]])
+                        more += siblings.summed[i]
+                        spread += _logs(
+                            z, peak, s, siblings.factors, children[first_child[i] : first_child[i + 1]]
+                        )
                     loss += more * log(whole) - spread
                     factors += more
                     if g.size:
@@ -140,20 +123,10 @@ def sibling_rows(
                         for step in range(opened):
                             i = inner if step == 0 else np.int64(shape.path[y, step - 1])
                             on = np.int64(leaves + shape.path[y, step]) if step < depth else y
-                            _gradient(
-                                g,
-                                e,
-                                s,
-                                shape,
-                                sibling,
-                                children[first_child[i] : first_child[i + 1]],
-                                on,
-                                base,
-                            )
-                            if step < depth:
-                                base -= (
-                                    sums_of[step] + sibling[on] / s[on - leaves]
-                                )  # the former by now factor / sum
+                            some = children[first_child[i] : first_child[i + 1]]
+                            _gradient(g, e, s, shape, siblings.factors, some, on, base)
+                            if step < depth:  # `sums_of` is factor / sum by now
+                                base -= sums_of[step] + siblings.factors[on] / s[on - leaves]
                         if y < leaves:
                             g[y] -= of_leaf
                         else:

@@ -74,6 +74,15 @@ def step_at(u: int, before: int, step: int, leaves: int, steps: int) -> int:
 
 
 @compiled()
+def depth_of(shape: Shape, y: int) -> int:
+    """How many inner nodes are on the way to a target, itself included."""
+    depth, inner = 0, shape.children.size - 1
+    while depth < shape.path.shape[1] and shape.path[y, depth] < inner:
+        depth += 1
+    return depth
+
+
+@compiled()
 def factors_on_the_way(
     y: int, shape: Shape, factors: Any, weights: Any, total: Any, smoothing: float, siblings: bool, to: Any
 ) -> None:

@@ -18,6 +18,7 @@ import torch
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils as untyped
+from numba.core.callconv import RETCODE_NONE, RETCODE_OK
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -59,7 +60,7 @@ def in_chunks(items: int, pixels: int, values: int, levels: int) -> Chunks:
         np.zeros(1, np.int64),
         items,
         pixels,
-        np.full((count, 1 + levels), np.nan),  # a chunk that failed for want of memory shows
+        np.empty((count, 1 + levels)),
         np.empty(items * pixels, np.int64),
         np.zeros(count, np.int64),
     )
@@ -106,6 +107,7 @@ def take(typing, counter):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN2
 def share(typing, begin, threads):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG001
     """Call the function that this stands in on so many threads, with its own arguments, but 0 for the first.
 
+    Raises a RuntimeError where the function raised something on one of them: what can fail there is to find memory.
     If it called another function, all of that one would be optimized once more with it, for seconds.
 
     Args:
@@ -124,22 +126,31 @@ def share(typing, begin, threads):  # type: ignore[no-untyped-def]  # noqa: ANN0
             builder.module.get_unique_name("on_one_thread"),
         )
         one.linkage = "internal"
+        # the arguments; the first place, which is not read, is for whether a thread failed
         kind = ir.LiteralStructType([value.type for value in given])
         packed = cgutils.alloca_once(builder, kind)
-        for i, value in enumerate(given):
+        for i, value in enumerate([ir.Constant(given[0].type, 0), *given[1:]]):
             builder.store(value, cgutils.gep_inbounds(builder, packed, 0, i))
 
         inside = ir.IRBuilder(one.append_basic_block())
         there = inside.bitcast(one.args[0], kind.as_pointer())
         read = [inside.load(cgutils.gep_inbounds(inside, there, 0, i)) for i in range(1, len(given))]
         own = [inside.alloca(place.type.pointee) for place in places]
-        inside.call(this, [*own, ir.Constant(given[0].type, 0), *read])
+        code = inside.call(this, [*own, ir.Constant(given[0].type, 0), *read])
+        fine = [inside.icmp_signed("==", code, status) for status in (RETCODE_OK, RETCODE_NONE)]
+        with inside.if_then(inside.not_(inside.or_(*fine))):
+            inside.store(ir.Constant(given[0].type, 1), cgutils.gep_inbounds(inside, there, 0, 0))
         inside.ret_void()
 
         everywhere = ir.FunctionType(ir.VoidType(), [one.type, anything, number, number])
         start = builder.inttoptr(values[0], everywhere.as_pointer())
         of_all = builder.bitcast(packed, anything)
-        builder.call(start, [one, of_all, builder.trunc(values[1], number), ir.Constant(number, 0)])
+        builder.call(start, [one, of_all, builder.trunc(values[1], number), number(0)])
+        failed = builder.load(cgutils.gep_inbounds(builder, packed, 0, 0))
+        with cgutils.if_unlikely(builder, cgutils.is_not_null(builder, failed)):
+            context.call_conv.return_user_exc(
+                builder, RuntimeError, ("a thread of the loss has no memory left",)
+            )
         return context.get_dummy_value()
 
     return types.void(begin, threads), write
@@ -175,13 +186,9 @@ def _lent(context: Any, builder: Any, kind: Any, value: Any) -> Any:
 @lru_cache(maxsize=1)
 def _begin() -> int:
     """Address of GOMP_parallel in the OpenMP that torch has loaded, or 0."""
-    try:
+    try:  # on Windows, nothing can be asked for without a name
         function = ctypes.CDLL(None).GOMP_parallel
-    except (
-        AttributeError,
-        OSError,
-        TypeError,
-    ):  # there is none; Windows has no name for what is loaded already
+    except (AttributeError, OSError, TypeError):
         return 0
     return ctypes.cast(function, ctypes.c_void_p).value or 0
 

@@ -12,6 +12,7 @@ from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.exact import TINY
 from hierdsl.loss.cpu.rows import exponentials, level_losses, terms_on_the_way
 from hierdsl.loss.cpu.structures import Terms
+from hierdsl.loss.cpu.terms import depth_of
 from hierdsl.loss.cpu.threads import Chunks, lent, part, share, take
 from hierdsl.loss.shape import Shape
 
@@ -56,10 +57,9 @@ def whole_rows(
                 peak = largest(z)
                 exponentials(z, peak, e)
                 lowest = _sums(e, shape.up, s)
-                whole, depth = s[inner], 0
-                while depth < steps and shape.path[y, depth] < inner:
-                    on_the_way[depth] = s[shape.path[y, depth]]
-                    depth += 1
+                whole, depth = s[inner], depth_of(shape, y)
+                for step in range(depth):
+                    on_the_way[step] = s[shape.path[y, step]]
                 if not whole < np.inf or lowest < TINY:
                     aside[taken] = m
                     taken += 1

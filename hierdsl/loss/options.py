@@ -110,11 +110,15 @@ def as_factors(weighting: Weighting | Tensor, tables: LossTables) -> Tensor:
     """The factors of a weighting as a tensor of shape (D, V).
 
     Raises:
-        ValueError: They are of another shape, or a text.
+        ValueError: They are of another shape, or neither.
     """
     if isinstance(weighting, str):
         raise ValueError(
             f"a weighting by text is made once: hierdsl.weighting.parse({weighting!r}, compiled)"
+        )
+    if not isinstance(weighting, Weighting | Tensor):
+        raise ValueError(
+            f"weighting is one of hierdsl.weighting or a tensor of factors, not {type(weighting).__name__}"
         )
     device = tables.group.device
     factors = factors_on(weighting, device) if isinstance(weighting, Weighting) else weighting.to(device)

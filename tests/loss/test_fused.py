@@ -503,5 +503,10 @@ def test_what_cannot_be_fused_says_why():
         hierarchical_cross_entropy(logits, target, FACES, focal_gamma=-1)
     with pytest.raises(ValueError, match=r"made once: hierdsl.weighting.parse\('flat', compiled\)"):
         hierarchical_cross_entropy(logits, target, FACES, weighting="flat")
+    for weighting in ([1.0, 2.0], 1.0, np.ones(4)):
+        with pytest.raises(
+            ValueError, match=r"weighting is one of hierdsl\.weighting or a tensor of factors, not "
+        ):
+            hierarchical_cross_entropy(logits, target, FACES, weighting=weighting)
     with pytest.raises(ValueError, match="logits are of a floating-point type"):
         hierarchical_cross_entropy(logits.long(), target, FACES)

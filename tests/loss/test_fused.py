@@ -89,7 +89,7 @@ def test_equals_the_reference(layout, tree, focal_gamma, label_smoothing, smooth
     scale=st.sampled_from([0.0, 1.0, 30.0]),
     coarse=st.booleans(),
     smoothing=st.sampled_from(SMOOTHINGS),
-    focal_gamma=st.sampled_from([0.0, 1.5]),
+    focal_gamma=st.sampled_from([0.0, 1.0, 1.5, 3.0, 5.0, 6.0]),
     rows=st.booleans(),
 )
 def test_any_tree(tree, seed, scale, coarse, smoothing, focal_gamma, rows):
@@ -361,6 +361,20 @@ def test_logarithm_of_a_product():
         assert found == pytest.approx([arithmetic.log_of_product(values, at, 30) for at in range(30)])
 
 
+def test_logarithm_of_a_product_of_four():
+    rng = np.random.default_rng(0)
+    for number, rtol in ((np.float32, 3e-7), (np.float64, 1e-14)):
+        values = np.exp(rng.uniform(-69, 20, (4, 200))).astype(number)
+        find = njit(lambda a, b, c, d: arithmetic.log_of_four(a, b, c, d))  # noqa: PLW0108
+        found = [find(*four) for four in values.T]
+        np.testing.assert_allclose(
+            found, np.log(values.astype(np.float64)).sum(axis=0), rtol=rtol, atol=20 * rtol
+        )
+        assert found == pytest.approx(
+            [arithmetic.log_of_four(*four) for four in values.T], rel=1e-5, abs=1e-5
+        )
+
+
 @pytest.mark.parametrize("number", [np.float32, np.float64])
 def test_rows_of_eight(number):
     rng = np.random.default_rng(0)
@@ -389,8 +403,10 @@ def test_rows_of_eight(number):
 @given(
     st.lists(st.integers(-3, 20), max_size=40).map(lambda values: np.array(values, np.int64)),
     st.sampled_from([-100, -1, 0, 5, 16, 17, 255]),
+    st.sampled_from([1, 30]),
 )
-def test_targets_are_counted(target, ignore_index):
+def test_targets_are_counted(target, ignore_index, times):
+    target = np.repeat(target, times)
     counts = np.zeros(17, np.int64)
     wrong = count(target, ignore_index, counts)
     counting = target[target != ignore_index]

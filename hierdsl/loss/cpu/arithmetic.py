@@ -60,6 +60,11 @@ def log_of_product(values: Any, at: int, step: int) -> Any:
     return sum(log(values[at + k * step]) for k in range(TOGETHER))
 
 
+def log_of_four(a: Any, b: Any, c: Any, d: Any) -> Any:
+    """Sum of the logarithms of four numbers from 1e-30 to 1e9."""
+    return log(a) + log(b) + log(c) + log(d)
+
+
 def largest(values: Any) -> Any:
     """The largest of some numbers; if one is no number, that or another that is none or any number."""
     return max(values)
@@ -101,6 +106,19 @@ def log32(x: Any) -> Any:
 
 
 @njit(**_INLINE)
+def _mantissa(bits: Any) -> Any:
+    """Of a number above 0 with these bits, in [1, 2)."""
+    return np.int32((bits & np.int32(0x007FFFFF)) | np.int32(0x3F800000)).view(np.float32)
+
+
+@njit(**_INLINE)
+def _log_with(product: Any, exponents: Any, count: int) -> Any:
+    """The logarithm of a product of so many mantissas, their exponents, as they are stored, summed."""
+    exponent = _F(np.int32(exponents - np.int32(127 * count)))
+    return log32(product) + exponent * _LN2_LOW + exponent * _LN2_HIGH
+
+
+@njit(**_INLINE)
 def log_of_product32(values: Any, at: int, step: int) -> Any:
     """`log_of_product` in float32: that of the product of all mantissas, which is below 2**8."""
     product, exponents = _F(1), np.int32(0)
@@ -108,9 +126,26 @@ def log_of_product32(values: Any, at: int, step: int) -> Any:
         # Numba lets a signed index count from the end, and LLVM then cannot tell that these are neighbours
         bits = np.float32(values[np.uintp(at) + np.uintp(k) * np.uintp(step)]).view(np.int32)
         exponents = np.int32(exponents + np.int32(bits >> np.int32(23)))
-        product *= np.int32((bits & np.int32(0x007FFFFF)) | np.int32(0x3F800000)).view(np.float32)
-    exponent = _F(np.int32(exponents - np.int32(127 * TOGETHER)))
-    return log32(product) + exponent * _LN2_LOW + exponent * _LN2_HIGH
+        product *= _mantissa(bits)
+    return _log_with(product, exponents, TOGETHER)
+
+
+@njit(**_INLINE)
+def log_of_four32(a: Any, b: Any, c: Any, d: Any) -> Any:
+    """`log_of_four` in float32, likewise."""
+    i, j, k, m = (
+        np.float32(a).view(np.int32),
+        np.float32(b).view(np.int32),
+        np.float32(c).view(np.int32),
+        np.float32(d).view(np.int32),
+    )
+    exponents = np.int32(
+        np.int32(i >> np.int32(23))
+        + np.int32(j >> np.int32(23))
+        + np.int32(k >> np.int32(23))
+        + np.int32(m >> np.int32(23))
+    )
+    return _log_with((_mantissa(i) * _mantissa(j)) * (_mantissa(k) * _mantissa(m)), exponents, 4)
 
 
 @njit(**_INLINE)
@@ -166,6 +201,13 @@ def _log_of_product(values, at, step):  # type: ignore[no-untyped-def]  # noqa: 
     if values.dtype == types.float32:
         return lambda values, at, step: log_of_product32(values, at, step)  # noqa: PLW0108
     return lambda values, at, step: log_of_product64(values, at, step)  # noqa: PLW0108
+
+
+@overload(log_of_four, jit_options=_INLINE)
+def _log_of_four(a, b, c, d):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001
+    if a == types.float32:
+        return lambda a, b, c, d: log_of_four32(a, b, c, d)  # noqa: PLW0108
+    return lambda a, b, c, d: math.log(a * b * c * d)
 
 
 @overload(largest, jit_options=_INLINE)

@@ -20,7 +20,7 @@ from hierdsl.loss.cpu.memory import empty_like
 from hierdsl.loss.cpu.rows import rows
 from hierdsl.loss.cpu.sibling_rows import Siblings, sibling_rows
 from hierdsl.loss.cpu.structures import Terms
-from hierdsl.loss.cpu.terms import children_of, count_parts, sibling_factors, terms, totals
+from hierdsl.loss.cpu.terms import children_of, count_parts, counted, sibling_factors, starts, terms, totals
 from hierdsl.loss.cpu.threads import Chunks, in_chunks, on_threads
 from hierdsl.loss.cpu.whole_rows import whole_rows
 from hierdsl.loss.options import gradient_type, no_node
@@ -29,7 +29,7 @@ from hierdsl.loss.shape import Shape
 Sums = NDArray[np.float64]
 """The loss and the level losses, (1 + D,)."""
 Targets = NDArray[np.int64]
-_TILE = 1 << 15  # values of one tile: with their exponentials they stay in the second cache
+_TILE = 3 << 14  # values of one tile: with their exponentials they stay in the second cache
 _TARGETS, _MOST_PARTS = 1 << 15, 16  # of one part that is counted by itself, and parts
 _MANY = 512  # leaves from which on a row a pixel is faster
 _SLAB = 1 << 20  # values that are converted at a time, where the loops cannot read the logits as they are
@@ -70,12 +70,12 @@ def fused(
     Raises:
         ValueError: A target is neither a node nor `ignore_index`.
     """
+    del plan
     real = torch.float64 if logits.dtype == torch.float64 else torch.float32
     y = _as_long(target)
-    run = prepare(
-        torch.from_numpy(y),
+    run = _run(
+        y,
         real,
-        plan,
         shape,
         factors,
         weights,
@@ -128,9 +128,25 @@ def prepare(
         ValueError: A target is neither a node nor `ignore_index`.
     """
     del plan
-    y, mean = _as_long(target), reduction == "mean"
+    options = (ignore_index, reduction, label_smoothing, siblings, focal_gamma, levels)
+    return _run(_as_long(target), real, shape, factors, weights, *options)
+
+
+def _run(
+    y: Targets,
+    real: torch.dtype,
+    shape: list[Tensor],
+    factors: Tensor,
+    weights: Tensor,
+    ignore_index: int,
+    reduction: str,
+    label_smoothing: float,
+    siblings: bool,
+    focal_gamma: float,
+    levels: bool,
+) -> "Run":
     tree, weights_of = _arrays(*shape), weights.numpy()
-    counts, total = _counted(y.reshape(-1), ignore_index, tree, weights_of, mean)
+    counts, total = _counted(y.reshape(-1), ignore_index, tree, weights_of, reduction == "mean")
     # a whole number would be another type, for which the loops were compiled once more
     spread = Spread(float(label_smoothing), siblings, float(focal_gamma))
     return Run(tree, counts, total, factors.numpy(), weights_of, spread, real, ignore_index, levels)
@@ -151,6 +167,7 @@ class Spread(NamedTuple):
 
 
 _NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
+_LIKE = {real: np.empty(0, number) for real, number in _NUMPY.items()}
 
 
 def _as_long(target: Tensor) -> Targets:
@@ -162,15 +179,19 @@ def _counted(
     target: Targets, ignore_index: int, shape: Shape, weights: NDArray[np.float64], mean: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Count the targets of each node, (V,); and what each level is divided by, (D,)."""
-    nodes, parts = len(shape.up), min(_MOST_PARTS, max(1, target.size // _TARGETS))
-    counts, wrong = np.zeros((parts, nodes), np.int64), np.zeros(parts, np.int64)
-    on_threads(count_parts, parts, np.zeros(1, np.int64), target, ignore_index, counts, wrong)
-    if any(wrong.tolist()):
+    nodes, levels = len(shape.up), len(shape.groups)
+    parts = min(_MOST_PARTS, target.size // _TARGETS)
+    if parts < 2:
+        counts, total, wrong = counted(target, ignore_index, shape.rank, levels, weights, mean)
+    else:
+        of_parts, wrong_of = np.zeros((parts, nodes), np.int64), np.zeros(parts, np.int64)
+        on_threads(count_parts, parts, np.zeros(1, np.int64), target, ignore_index, of_parts, wrong_of)
+        counts, wrong = of_parts.sum(axis=0), int(wrong_of.sum())
+        total = totals(shape.rank, levels, counts, weights, mean)
+    if wrong:
         none = (target != ignore_index) & ((target < 0) | (target >= nodes))
-        values = np.unique(target[none])[:5].tolist()
-        raise ValueError(no_node(int(wrong.sum()), nodes, ignore_index, values))
-    of_all = counts[0] if parts == 1 else counts.sum(axis=0)
-    return of_all, totals(shape.rank, len(shape.groups), of_all, weights, mean)
+        raise ValueError(no_node(wrong, nodes, ignore_index, np.unique(target[none])[:5].tolist()))
+    return counts, total
 
 
 def _rows_of(tensor: Tensor) -> Tensor | None:
@@ -205,28 +226,15 @@ class Run:
     @cached_property
     def terms(self) -> Terms:
         """The coefficients of all nodes."""
-        found = terms(self.shape, self.counts, self.factors, self.weights, self.total, *self.spread)
-        number = _NUMPY[self.real]
-        numbers = (name for name in Terms._fields if name not in {"step", "focus"})
-        tables = {name: getattr(found, name).astype(number, copy=False) for name in numbers}
-        return Terms(**tables, step=found.step, focus=found.focus)
+        factors = (self.factors, self.weights, self.total)
+        found: Terms = terms(self.shape, self.counts, *factors, *self.spread, _LIKE[self.real])
+        return found
 
     @cached_property
     def size(self) -> int:
         """Pixels of one tile of `columns`."""
         leaves = len(self.shape.up) + 1 - len(self.shape.children)
         return max(16, min(2048, _TILE // leaves // 16 * 16))
-
-    @cached_property
-    def starts(self) -> NDArray[np.uint32]:
-        """Where the rows of the nodes on the way begin in a tile; see `columns`."""
-        inner = len(self.shape.children) - 1
-        ways = [np.where(self.shape.path == inner, inner + 1, self.shape.path), self.shape.opened]
-        ways = ways[: 2 if self.terms.sibling.size > 1 else 1]
-        found: NDArray[np.uint32] = np.multiply(
-            np.stack(ways).swapaxes(1, 2), self.size, dtype=np.uint32, order="C", casting="unsafe"
-        )
-        return found
 
     @cached_property
     def row_loop(self) -> tuple[Callable[..., None], tuple[Any, ...]]:
@@ -279,7 +287,8 @@ class Run:
         each = np.empty((0, 0), z.dtype) if losses is None else losses.numpy().reshape(y.shape)
         chunks = in_chunks(images * -(-z.shape[2] // self.size), self.size, z.size, len(self.shape.groups))
         what = (z, y, self.ignore_index, self.shape, self.terms)
-        on_threads(columns, len(chunks.taken), chunks, *what, self.starts, self.size, g, each, self.levels)
+        begins = starts(self.shape, self.size, self.spread.siblings and self.spread.smoothing > 0)
+        on_threads(columns, len(chunks.taken), chunks, *what, begins, self.size, g, each, self.levels)
         return self.summed(chunks, z, y, g, each)
 
     def rows(self, logits: Tensor, y: Targets, gradient: Tensor | None, losses: Tensor | None) -> Sums:

@@ -12,6 +12,7 @@ import numpy as np
 from hierdsl.loss.cpu.arithmetic import exp, largest, log
 from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.exact import TINY
+from hierdsl.loss.cpu.focal import MOST_FACTORS
 from hierdsl.loss.cpu.terms import depth_of, factors_on_the_way, step_at
 from hierdsl.loss.cpu.threads import Chunks, lent, part, share, take
 from hierdsl.loss.shape import Shape
@@ -114,7 +115,7 @@ def _sums_on_the_way(e: Any, y: int, shape: Shape, sums: Any) -> int:
     return depth
 
 
-@compiled()
+@compiled(inline=True)
 def terms_on_the_way(
     own: Any, whole: Any, parts: Any, focus: float, sums: Any, nll: Any, depth: int
 ) -> tuple[Any, Any, Any]:
@@ -142,10 +143,15 @@ def terms_on_the_way(
 
 @compiled()
 def _focal(nll: Any, gamma: Any) -> tuple[Any, Any]:
-    """`hierdsl.loss.cpu.exact.focal`, as fast as `hierdsl.loss.cpu.columns.at_target.modulate` has it."""
+    """As `hierdsl.loss.cpu.focal.focal_of`, of one number."""
     one, p = type(nll)(1), exp(-nll)
-    rest = max(one - p, type(nll)(TINY))
-    power = exp((gamma - one) * log(rest))
+    rest, exponent, power = max(one - p, type(nll)(TINY)), gamma - one, one
+    factors = int(exponent)
+    if factors == exponent and 0 <= factors <= MOST_FACTORS:
+        for _ in range(factors):
+            power *= rest
+    else:
+        power = exp(exponent * log(rest))
     return power * rest, power * (rest + gamma * nll * p)
 
 

@@ -11,12 +11,15 @@ class Terms(NamedTuple):
     Attributes:
         target: Factors of the inner nodes of `Shape.path` and, last, of the target itself where it is a leaf,
             (V + 1, K + 1).
-        alike: The factor of each step of the path, (K,), where all targets with such a step that are counted have the
-            same; no number else, and with focal modulation, which makes another of each.
+        alike: The factor of each step of the path, where all targets with such a step that are counted have the same;
+            then that of the target itself and the sum of these, if they are the same for all, (K + 2,). No number
+            else, and with focal modulation, which makes another of each.
         whole: The sum of these, (V + 1,).
         level: Weight of each target in each level's own loss, (V + 1, D).
         step: Which of the factors of `target` is that of the target's node at each level, (V + 1, D) uint32; any
             where there is none.
+        level_alike: Step and weight of each level, where all targets that are counted have the same, (D, 2); no
+            number else.
         even: Factor that every node v has for any target whose finest level is l, (D, V); (1, 1) for none.
         even_sum: The sum of `even` over the nodes, (D,).
         sibling: Factor of a node where its parent is on the way to the target, (V,); (1,) for none.
@@ -30,6 +33,7 @@ class Terms(NamedTuple):
     whole: NDArray[Any]
     level: NDArray[Any]
     step: NDArray[Any]
+    level_alike: NDArray[Any]
     even: NDArray[Any]
     even_sum: NDArray[Any]
     sibling: NDArray[Any]

@@ -14,12 +14,17 @@ from hierdsl.loss.shape import Shape
 def count(target: Any, ignore_index: int, counts: Any) -> int:
     """Count the targets of each node into `counts`, (V,) int64 zeros; how many are neither a node nor ignored."""
     wrong, nodes = 0, np.uint64(counts.size)
+    # neighbours are often alike, and a number that is counted must be written before it can be counted once more
+    ways = 4 if target.size > 16 * counts.size else 1
+    of_ways = np.zeros((ways, counts.size), np.int64)
     for p in range(target.size):
         t = target[p]
         if np.uint64(t) < nodes:  # without its sign a number below 0 is a large one
-            counts[t] += 1
+            of_ways[np.uint64(p) % np.uint64(ways), np.uint64(t)] += 1
         elif t != ignore_index:
             wrong += 1
+    for way in range(ways):
+        counts += of_ways[way]
     if np.uint64(ignore_index) < nodes:
         counts[ignore_index] = 0
     return wrong
@@ -63,6 +68,16 @@ def totals(rank: Any, levels: int, counts: Any, weights: Any, mean: bool) -> Any
         if not total[level] > 0:
             total[level] = 1.0
     return total
+
+
+@compiled()
+def counted(
+    target: Any, ignore_index: int, rank: Any, levels: int, weights: Any, mean: bool
+) -> tuple[Any, Any, int]:
+    """`count` and `totals` in one call, for few targets: the counts, the totals, and how many are wrong."""
+    counts = np.zeros(rank.size, np.int64)
+    wrong = count(target, ignore_index, counts)
+    return counts, totals(rank, levels, counts, weights, mean), wrong
 
 
 @compiled()
@@ -146,8 +161,9 @@ def terms(
     smoothing: float,
     siblings: bool,
     focus: float,
+    like: Any,
 ) -> Terms:
-    """The coefficients.
+    """The coefficients, of the type of an array `like`.
 
     Args:
         shape: Of the tree.
@@ -158,6 +174,7 @@ def terms(
         smoothing: Share of the target's probability that is spread.
         siblings: Whether it is spread over the siblings of each node of the path, else over all groups.
         focus: Gamma.
+        like: Float32 or float64.
     """
     nodes, levels = shape.node.shape
     inner, steps = shape.children.size - 1, shape.path.shape[1]
@@ -188,35 +205,71 @@ def terms(
                 opened[v] = sibling_sum[inner]
                 for k in range(steps):
                     opened[v] += sibling_sum[shape.opened[v, k]]
+    real = like.dtype
     return Terms(
-        target,
-        _alike(shape, counts, target, focus),
-        whole,
-        own,
+        target.astype(real),
+        _alike(shape, counts, target, whole, focus).astype(real),
+        whole.astype(real),
+        own.astype(real),
         step,
-        even,
-        even_sum,
-        sibling,
-        sibling_sum,
-        opened,
+        _levels_alike(counts, own, step).astype(real),
+        even.astype(real),
+        even_sum.astype(real),
+        sibling.astype(real),
+        sibling_sum.astype(real),
+        opened.astype(real),
         focus,
     )
 
 
 @compiled()
-def _alike(shape: Shape, counts: Any, target: Any, focus: float) -> Any:
+def _alike(shape: Shape, counts: Any, target: Any, whole: Any, focus: float) -> Any:
+    """`Terms.alike`."""
     inner, steps = shape.children.size - 1, shape.path.shape[1]
-    alike = np.full(steps, np.nan)
-    for k in range(steps if focus == 0 else 0):
+    alike = np.full(steps + 2, np.nan)
+    for k in range(steps + 2 if focus == 0 else 0):
         found = False
         for v in range(counts.size):
-            if counts[v] and shape.path[v, k] < inner:
+            if counts[v] and (k >= steps or shape.path[v, k] < inner):
+                factor = target[v, k] if k <= steps else whole[v]
                 if not found:
-                    alike[k], found = target[v, k], True
-                elif target[v, k] != alike[k]:
+                    alike[k], found = factor, True
+                elif factor != alike[k]:
                     alike[k] = np.nan
                     break
     return alike
+
+
+@compiled()
+def _levels_alike(counts: Any, own: Any, step: Any) -> Any:
+    """`Terms.level_alike`."""
+    alike = np.full((own.shape[1], 2), np.nan)
+    for level in range(own.shape[1]):
+        found = False
+        for v in range(counts.size):
+            if not counts[v]:
+                continue
+            if not found:
+                alike[level, 0], alike[level, 1], found = step[v, level], own[v, level], True
+            if step[v, level] != alike[level, 0]:
+                alike[level, 0] = np.nan
+            if own[v, level] != alike[level, 1]:
+                alike[level, 1] = np.nan
+    return alike
+
+
+@compiled()
+def starts(shape: Shape, size: int, opened: bool) -> Any:
+    """Where the rows of the nodes on the way begin in a tile of so many pixels; see `columns`."""
+    inner, ways = shape.children.size - 1, 2 if opened else 1
+    found = np.empty((ways, shape.path.shape[1], shape.path.shape[0]), np.uintp)
+    for k in range(found.shape[1]):
+        for v in range(found.shape[2]):
+            i = shape.path[v, k]
+            found[0, k, v] = (i if i < inner else inner + 1) * size
+            if opened:
+                found[1, k, v] = shape.opened[v, k] * size
+    return found
 
 
 @compiled()

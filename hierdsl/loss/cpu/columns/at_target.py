@@ -4,57 +4,78 @@ from typing import Any
 
 import numpy as np
 
-from hierdsl.loss.cpu.arithmetic import exp, log
+from hierdsl.loss.cpu.arithmetic import log, log_of_four
 from hierdsl.loss.cpu.columns.tile import (
     FACTORS,
     FINEST,
     LEAF,
     LOG_ROOT,
     LOSS,
+    MODULATION,
     PART,
     PEAK,
-    POWER,
+    SLOPE,
     SPREAD,
     SUM,
     VALID,
-    P,
     Y,
+    copy,
     fill,
-    fill_rows,
     fill_with,
     spread_of,
     total_of,
 )
 from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.exact import TINY
+from hierdsl.loss.cpu.focal import focal_of
 
 
 @compiled()
-def leaf_terms(z: Any, at: int, factors: Any, whole: Any, line: Any, index: Any, nll: Any, w: int) -> None:
-    """Begin the loss: F log s_root, less what the target itself has where it is a leaf; and F."""
+def leaf_terms(
+    z: Any, at: int, factors: Any, whole: Any, alike: Any, line: Any, index: Any, nll: Any, w: int
+) -> None:
+    """Begin the loss: F log s_root, less what the target itself has where it is a leaf; and F.
+
+    Two numbers `alike` are its factor and F, where these are the same for all that count.
+    """
     leaves, y, leaf, values, summed = z.shape[0], index[Y], line[LEAF], line[SUM], line[FACTORS]
-    peak, log_root, loss = line[PEAK], line[LOG_ROOT], line[LOSS]
+    peak, log_root, loss, valid = line[PEAK], line[LOG_ROOT], line[LOSS], line[VALID]
+    for p in range(w):  # with a sign, an index could count from the end
+        channel = y[p] if y[p] < leaves else np.uint32(0)
+        values[p] = z[channel, np.uintp(at) + np.uintp(p)]
+    if np.isnan(alike[0]):
+        for p in range(w):
+            leaf[p] = factors[y[p]]
+    else:
+        fill_with(leaf, alike[0], w)
+    if np.isnan(alike[1]):
+        for p in range(w):
+            summed[p] = whole[y[p]]
+    else:
+        for p in range(w):
+            summed[p] = alike[1] * valid[p]
     for p in range(w):
-        values[p] = z[y[p], at + p] - peak[p] if y[p] < leaves else log_root[p]
-        leaf[p] = factors[y[p]]
-        summed[p] = whole[y[p]]
-    for p in range(w):
-        nll[p] = log_root[p] - values[p]
-        loss[p] = summed[p] * log_root[p] - leaf[p] * values[p]
+        root, of_leaf = log_root[p], values[p] - peak[p]
+        own = of_leaf if y[p] < np.uint32(leaves) else root
+        nll[p] = root - own
+        loss[p] = summed[p] * root - leaf[p] * own
 
 
 @compiled()
 def inner_terms(
-    starts: Any, factors: Any, alike: Any, s: Any, nll: Any, line: Any, index: Any, w: int
+    starts: Any, factors: Any, alike: Any, s: Any, nll: Any, way: Any, line: Any, index: Any, w: int
 ) -> int:
     """Take factor * log s of one inner node on the way to the target from the loss; how many of the sums are tiny.
 
     Where there is no node, the sum is 1, so that one factor for all pixels, `alike`, need not be looked up for each.
+    Into `way` goes where the row of the node begins.
     """
     y, part, sums, flat = index[Y], line[PART], line[SUM], s.reshape(-1)
     log_root, loss, tiny, found = line[LOG_ROOT], line[LOSS], nll.dtype.type(TINY), np.int32(0)
     for p in range(w):
-        sums[p] = flat[starts[y[p]] + np.uint32(p)]
+        start = starts[y[p]]
+        way[p] = start
+        sums[p] = flat[start + np.uintp(p)]
     if np.isnan(alike):
         for p in range(w):
             part[p] = factors[y[p]]
@@ -74,71 +95,104 @@ def modulate(gamma: float, part: Any, nll: Any, line: Any, w: int) -> None:
 
     The factor is minus the derivative of (1 - p)**gamma * nll by log p.
     """
-    one, tiny = nll.dtype.type(1), nll.dtype.type(TINY)
-    exponent = nll.dtype.type(gamma - 1)
-    loss, probability, power = line[LOSS], line[P], line[POWER]
+    loss, modulation, slope, one = line[LOSS], line[MODULATION], line[SLOPE], nll.dtype.type(1)
+    focal_of(nll, gamma, modulation, slope, w)
     for p in range(w):
-        probability[p] = exp(-nll[p])
-    for p in range(w):
-        power[p] = exp(exponent * log(max(one - probability[p], tiny)))
-    for p in range(w):
-        rest = max(one - probability[p], tiny)
-        loss[p] += part[p] * nll[p] * (power[p] * rest - one)
-        part[p] *= power[p] * (rest + (exponent + one) * nll[p] * probability[p])
+        loss[p] += part[p] * nll[p] * (modulation[p] - one)
+        part[p] *= slope[p]
 
 
 @compiled()
-def open_root(factors_of: Any, logs: Any, opened: Any, line: Any, index: Any, w: int) -> None:
+def open_root(factors_of: Any, logs: Any, line: Any, index: Any, w: int) -> None:
     """Begin the terms of siblings: all factors, and the children of the root, which is on every way."""
-    fill_rows(opened, w)
-    y, part, valid = index[Y], line[PART], line[VALID]
+    y, part = index[Y], line[PART]
     for p in range(w):
         part[p] = factors_of[y[p]]
-    log_root, loss, factors = line[LOG_ROOT], line[LOSS], line[FACTORS]
-    inner = logs.shape[0] - 2
-    root, of_root = logs[inner], opened[inner]
+    log_root, loss, factors, root = line[LOG_ROOT], line[LOSS], line[FACTORS], logs[logs.shape[0] - 2]
     for p in range(w):
-        of_root[p] = valid[p]
         loss[p] += part[p] * log_root[p] - root[p]
         factors[p] += part[p]
 
 
 @compiled()
-def open_inner(starts: Any, logs: Any, opened: Any, line: Any, index: Any, w: int) -> None:
-    """The terms of the children of one inner node on the way to the target."""
-    y, loss, of_node, is_open = index[Y], line[LOSS], logs.reshape(-1), opened.reshape(-1)
+def open_inner(starts: Any, logs: Any, way: Any, line: Any, index: Any, w: int) -> None:
+    """The terms of the children of one inner node on the way to the target; where its row begins, into `way`."""
+    y, loss, of_node = index[Y], line[LOSS], logs.reshape(-1)
     for p in range(w):
-        at = starts[y[p]] + np.uint32(p)
-        loss[p] -= of_node[at]
-        is_open[at] = 1
+        start = starts[y[p]]
+        way[p] = start
+        loss[p] -= of_node[start + np.uintp(p)]
 
 
 @compiled()
 def even_terms(
-    even: Any, even_sum: Any, leaves: int, s: Any, line: Any, index: Any, w: int, alike: bool
+    even: Any, even_sum: Any, order: Any, leaves: int, s: Any, line: Any, index: Any, w: int, alike: bool
 ) -> None:
     """The terms that all nodes have: the inner nodes' part of the spread, then loss and factors."""
     fill(line[PART], w)
-    logs, zero = line[SUM], s.dtype.type(0)
-    for i in range(s.shape[0] - 1):
-        row = s[i]
+    logs, spread, finest, inner = line[SUM], line[SPREAD], index[FINEST], s.shape[0] - 1
+    at = 0
+    while at < inner:  # nodes of one depth, which are neighbours in that order, often have the same factor
+        of_node, together = even[:, leaves + order[at]], 1
+        if alike:
+            while together < 4 and at + together < inner:
+                if even[finest[0], leaves + order[at + together]] != of_node[finest[0]]:
+                    break
+                together += 1
+        if together == 4:
+            a, b, c, d = s[order[at]], s[order[at + 1]], s[order[at + 2]], s[order[at + 3]]
+            _logs_of_four(a, b, c, d, logs, w)
+        else:
+            together = 1
+            _logs_of(s[order[at]], logs, w)
+        spread_of(logs, line[PART], of_node, spread, finest, w, alike)
+        at += together
+    loss, factors, log_root, valid, zero = (
+        line[LOSS],
+        line[FACTORS],
+        line[LOG_ROOT],
+        line[VALID],
+        s.dtype.type(0),
+    )
+    if alike:
+        factor = even_sum[finest[0]]
         for p in range(w):
-            logs[p] = log(row[p])
-        spread_of(logs, line[PART], even[:, leaves + i], line[SPREAD], index[FINEST], w, alike)
-    for p in range(w):
-        if line[VALID, p] > zero:
-            factor = even_sum[index[FINEST, p]]
-            line[LOSS, p] += factor * line[LOG_ROOT, p] - line[SPREAD, p]
-            line[FACTORS, p] += factor
+            loss[p] += factor * log_root[p] - spread[p]
+            factors[p] += factor * valid[p]
+    else:
+        for p in range(w):
+            if valid[p] > zero:
+                factor = even_sum[finest[p]]
+                loss[p] += factor * log_root[p] - spread[p]
+                factors[p] += factor
 
 
 @compiled()
-def level_loss(steps: Any, weights: Any, nll: Any, line: Any, index: Any, w: int) -> float:
-    """What these pixels add to the loss of a level."""
-    y, part, sums, valid, zero = index[Y], line[PART], line[SUM], line[VALID], nll.dtype.type(0)
+def _logs_of(sums: Any, logs: Any, w: int) -> None:
     for p in range(w):
-        sums[p] = nll[steps[y[p]], p]
-        part[p] = weights[y[p]]
+        logs[p] = log(sums[p])
+
+
+@compiled()
+def _logs_of_four(a: Any, b: Any, c: Any, d: Any, logs: Any, w: int) -> None:
+    for p in range(w):
+        logs[p] = log_of_four(a[p], b[p], c[p], d[p])
+
+
+@compiled()
+def level_loss(steps: Any, weights: Any, alike: Any, nll: Any, line: Any, index: Any, w: int) -> float:
+    """What these pixels add to the loss of a level; two numbers `alike` are step and weight of all that count."""
+    y, part, sums, valid, zero = index[Y], line[PART], line[SUM], line[VALID], nll.dtype.type(0)
+    if np.isnan(alike[0]):
+        for p in range(w):
+            sums[p] = nll[steps[y[p]], np.uintp(p)]
+    else:
+        copy(nll[int(alike[0])], sums, w)
+    if np.isnan(alike[1]):
+        for p in range(w):
+            part[p] = weights[y[p]]
+    else:
+        fill_with(part, alike[1], w)
     for p in range(w):
         part[p] = part[p] * sums[p] if valid[p] > zero else zero
     return float(total_of(part, w))

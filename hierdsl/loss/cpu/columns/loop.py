@@ -29,7 +29,7 @@ from hierdsl.loss.cpu.columns.at_target import (
     open_inner,
     open_root,
 )
-from hierdsl.loss.cpu.columns.down import put_factors, sum_downwards, write_gradient
+from hierdsl.loss.cpu.columns.down import depths, divide, open_rows, sum_downwards, write_gradient
 from hierdsl.loss.cpu.columns.tile import (
     FACTORS,
     INDICES,
@@ -37,6 +37,7 @@ from hierdsl.loss.cpu.columns.tile import (
     LINES,
     LOSS,
     PART,
+    SUM,
     add,
     copy,
     fill,
@@ -89,7 +90,7 @@ def columns(
         shape: Of the tree.
         terms: Coefficients, of the logits' type.
         starts: Where the rows of `Shape.path` and, for smoothing within siblings, of `Shape.opened` begin in a tile,
-            step by step, (1 or 2, K, V + 1) uint32: inner index times `size`, I + 1 where there is no node.
+            step by step, (1 or 2, K, V + 1) uintp: inner index times `size`, I + 1 where there is no node.
         size: Pixels of a tile.
         gradient: (N, C, P), to write; empty for none.
         losses: (N, P), to write; empty for none.
@@ -115,10 +116,17 @@ def columns(
     fill_with(with_none[inner + 1], 1, size)
     logs, opened, nll = (
         np.empty((some, size), real),
-        np.empty((some, size), real),
+        np.empty((some if make else 0, size), real),
         np.empty((steps + 1, size), real),
     )
     line, index = np.empty((LINES, size), real), np.empty((INDICES, size), np.uint32)
+    # of each step of the ways, factor / sum, and where the row of its node begins: the node's number times the size
+    quotients, way, open_way = (
+        np.empty((steps if make else 0, size), real),
+        np.empty((steps, size), np.uint32),
+        np.empty((steps if siblings else 0, size), np.uint32),
+    )
+    depth = depths(up, leaves)
     chunk = take(chunks.next)
     while chunk < chunks.taken.size:
         first, last, sums, aside = part(chunks, chunk)
@@ -147,17 +155,17 @@ def columns(
                     doubtful += smallest_sums(s, line, w)
                     if doubtful > 0:
                         taken = set_aside(n * pixels + at, up, leaves, s, line, index, True, aside, taken, w)
-                leaf_terms(z, at, factors[steps], terms.whole, line, index, nll[steps], w)
+                leaf_terms(
+                    z, at, factors[steps], terms.whole, terms.alike[steps:], line, index, nll[steps], w
+                )
                 if terms.focus > 0:
                     modulate(terms.focus, line[LEAF], nll[steps], line, w)
                     copy(line[LEAF], line[FACTORS], w)
                 if siblings:
                     logs_of_inner(up, leaves, terms.sibling, s, logs, w)
-                    open_root(terms.opened, logs, opened, line, index, w)
+                    open_root(terms.opened, logs, line, index, w)
                     for step in range(steps):
-                        open_inner(starts[1, step], logs, opened, line, index, w)
-                if make:
-                    fill_rows(r, w)
+                        open_inner(starts[1, step], logs, open_way[step], line, index, w)
                 for step in range(steps):
                     doubtful += inner_terms(
                         starts[0, step],
@@ -165,6 +173,7 @@ def columns(
                         terms.alike[step],
                         with_none,
                         nll[step],
+                        way[step],
                         line,
                         index,
                         w,
@@ -173,19 +182,28 @@ def columns(
                         modulate(terms.focus, line[PART], nll[step], line, w)
                         add(line[PART], line[FACTORS], w)
                     if make:
-                        put_factors(starts[0, step], line, index, r, w)
+                        divide(line[PART], line[SUM], quotients[step], w)
                 if doubtful > 0 and not (even or siblings):
                     taken = set_aside(n * pixels + at, up, leaves, s, line, index, False, aside, taken, w)
                 if levels:
                     for level in range(sums.size - 1):
                         sums[1 + level] += level_loss(
-                            terms.step.T[level], terms.level.T[level], nll, line, index, w
+                            terms.step.T[level],
+                            terms.level.T[level],
+                            terms.level_alike[level],
+                            nll,
+                            line,
+                            index,
+                            w,
                         )
                 if even:
-                    even_terms(terms.even, terms.even_sum, leaves, s, line, index, w, alike)
+                    even_terms(terms.even, terms.even_sum, shape.order, leaves, s, line, index, w, alike)
                 if make:
-                    sum_downwards(up, leaves, s, r, line, terms.even, terms.sibling, opened, index, w, alike)
-                    write_gradient(g, at, e, r, up, line, index, terms.even, terms.sibling, opened, w, alike)
+                    if siblings:
+                        open_rows(depth, open_way, size, line, opened, w)
+                    given = (line, index, terms.even, terms.sibling, opened, w, alike)
+                    sum_downwards(up, depth, quotients, way, size, s, r, *given)
+                    write_gradient(g, at, e, r, up, *given)
                 if counting < w or taken > before:
                     clear(line, w)
             sums[0] += total_of(line[LOSS], w)

@@ -14,8 +14,8 @@ LOSS = 5
 FACTORS = 6  # F
 SPREAD = 7  # sum over all nodes of even factor * (z - peak, or log s)
 VALID = 8  # 1 where the pixel counts in these loops
-P = 9  # probability of the node of one step, and a power of the rest
-POWER = 10
+MODULATION = 9  # focal, of the node of one step
+SLOPE = 10
 LINES = 11
 # rows of one index a pixel
 Y = 0  # the target; V where the pixel does not count in these loops

@@ -82,6 +82,19 @@ def test_equals_the_reference(layout, tree, focal_gamma, label_smoothing, smooth
     assert_equal(logits, target, compiled, **options)
 
 
+@pytest.mark.parametrize("tree", [STREET, nested_of(31, 5), PINNED], ids=["street", "nested", "pinned"])
+@pytest.mark.parametrize(("label_smoothing", "smoothing"), SMOOTHINGS)
+@pytest.mark.parametrize("focal_gamma", [0.0, 2.0])
+def test_targets_that_are_all_leaves(tree, focal_gamma, label_smoothing, smoothing):
+    """Much is then the same for all of them, but not for pixels that count nowhere."""
+    logits, target = pixels(tree, (2, 5, 3), scale=3.0, coarse=False)
+    target[1, 2:4] = IGNORE
+    options = {"focal_gamma": focal_gamma, "label_smoothing": label_smoothing, "smoothing": smoothing}
+    assert_equal(logits, target, tree, **options)
+    _, _, gradient = both(logits, target, tree, **options)[0]
+    assert (gradient.movedim(1, -1)[target == IGNORE] == 0).all()
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     tree=random_tree(),

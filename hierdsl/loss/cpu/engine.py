@@ -70,12 +70,12 @@ def fused(
     Raises:
         ValueError: A target is neither a node nor `ignore_index`.
     """
-    del plan
     real = torch.float64 if logits.dtype == torch.float64 else torch.float32
     y = _as_long(target)
-    run = _run(
-        y,
+    run = prepare(
+        torch.from_numpy(y),
         real,
+        plan,
         shape,
         factors,
         weights,
@@ -128,25 +128,10 @@ def prepare(
         ValueError: A target is neither a node nor `ignore_index`.
     """
     del plan
-    options = (ignore_index, reduction, label_smoothing, siblings, focal_gamma, levels)
-    return _run(_as_long(target), real, shape, factors, weights, *options)
-
-
-def _run(
-    y: Targets,
-    real: torch.dtype,
-    shape: list[Tensor],
-    factors: Tensor,
-    weights: Tensor,
-    ignore_index: int,
-    reduction: str,
-    label_smoothing: float,
-    siblings: bool,
-    focal_gamma: float,
-    levels: bool,
-) -> "Run":
     tree, weights_of = _arrays(*shape), weights.numpy()
-    counts, total = _counted(y.reshape(-1), ignore_index, tree, weights_of, reduction == "mean")
+    counts, total = _counted(
+        _as_long(target).reshape(-1), ignore_index, tree, weights_of, reduction == "mean"
+    )
     # a whole number would be another type, for which the loops were compiled once more
     spread = Spread(float(label_smoothing), siblings, float(focal_gamma))
     return Run(tree, counts, total, factors.numpy(), weights_of, spread, real, ignore_index, levels)

@@ -411,9 +411,31 @@ def test_a_result_can_be_repeated():
 
 
 def test_many_nodes_are_counted():
-    """More than one program adds up, or counts one target at a time."""
+    """More than one program makes factors."""
     compiled = tree_of(9000, 2)
     check(*pixels(compiled, (4,)), compiled)
+
+
+@pytest.mark.parametrize("siblings", [True, False])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("unrolled", [True, False])
+def test_a_batch_three_times_over_counts_a_third(unrolled, smoothing, siblings):
+    """Few targets are weighed where factors are made of them, more by programs of their own."""
+    layout = [torch.tensor(table, device=DEVICE) for table in layout_of(STREET)]
+    factors = tables_on(STREET, DEVICE).factors
+    weights = torch.rand(STREET.num_nodes, dtype=torch.float64, device=DEVICE)
+    target = torch.randint(-1, STREET.num_nodes, (3000,), device=DEVICE)
+
+    def made(y):
+        options = [-1, "mean", smoothing if unrolled else 0.0, siblings, 0.0, True]
+        plan = plan_of(STREET)[0] if unrolled else ""
+        run = gpu.prepare(y, torch.float32, plan, layout, factors, weights, *options)
+        return run.coefficients(run.plan)
+
+    once, thrice = made(target), made(target.repeat(3))
+    assert (once.parts > 0).any()
+    for few, many in zip(once, thrice, strict=True):
+        torch.testing.assert_close(few / 3, many, rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize("by", [1.0, 0.5, 0.0])
@@ -423,6 +445,7 @@ def test_scaling(by, dtype):
         torch.randn(3, 5, 7),
         torch.randn(2, 3, 4, 5).contiguous(memory_format=torch.channels_last),
         torch.randn(4, 6)[:, ::2],
+        torch.randn((1 << 20) + 5),
     ):
         gradient = made.to(device=DEVICE, dtype=dtype)
         expected = gradient * by

@@ -6,11 +6,11 @@ from triton.compiler import ASTSource
 
 import hierdsl
 from hierdsl.loss.gpu import coefficients, columns, rows, scale, totals, unrolled
-from hierdsl.loss.gpu.arithmetic import OPTIONS
 from hierdsl.loss.gpu.forks import plan_of, read
+from hierdsl.loss.gpu.launch import OPTIONS
 
 TARGET = GPUTarget("cuda", 90, 32)
-FLOATS = "losses sums parts own spread loss by"
+FLOATS = "losses sums parts spread loss by"
 DOUBLES = "factors weights weighed"
 INTEGERS = "siblings rows places place entries turns level_counts node term levels sharers"
 TYPES = dict.fromkeys(FLOATS.split(), "*fp32") | dict.fromkeys(DOUBLES.split(), "*fp64")
@@ -27,6 +27,9 @@ def compiled(kernel, logits="*fp32", warps=4, registers=None, types=(), **consta
     signature = {
         name: "constexpr" if name in constants else known.get(name, "i32") for name in kernel.arg_names
     }
+    for name, kind in signature.items():  # a number that is looked at would be another kernel
+        number = not kind.startswith("*") and kind != "constexpr"
+        assert not number or kernel.params[kernel.arg_names.index(name)].do_not_specialize, name
     values = {(kernel.arg_names.index(name),): value for name, value in constants.items()}
     limit = {"maxnreg": registers} if registers else {}
     made = triton.compile(
@@ -55,10 +58,10 @@ def main():
     long = {"ROWS": 1, "LANES": 256, "EACH_LANE": 8, "PARTS": 0, "LEVELS": False, "EACH": True}
     compiled(rows.rows_kernel, warps=8, PLACED=False, **(walking | long))
     compiled(rows.rows_kernel, warps=8, PLACED=True, **(walking | long | {"FOCAL": False}))
-    compiled(coefficients._weigh, D=4, BLOCK=4096)
+    compiled(coefficients._weigh_targets, warps=8, D=4)
     for smooth, siblings in ((False, False), (True, False), (True, True)):
-        options = {"MEAN": True, "SMOOTH": smooth, "SIBLINGS": siblings}
-        compiled(coefficients._coefficients, D=4, TERMS=4, BLOCK=256, **options)
+        options = {"MEAN": True, "SMOOTH": smooth, "SIBLINGS": siblings, "FEW": siblings}
+        compiled(coefficients._coefficients, warps=8, D=4, TERMS=4, BLOCK=256, **options)
     for kind in ("*fp32", "*fp64"):
         counts = {"loss": kind, "levels": kind, "rows": "i32", "programs": "i32"}
         compiled(totals._add_up, warps=16, types=counts, BLOCK=8192)

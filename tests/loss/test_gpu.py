@@ -30,11 +30,12 @@ def test_the_kernels_of_the_gpu():
 
 
 @pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="Triton is not installed")
-def test_the_kernels_compile_for_a_gpu(tmp_path):
-    """The interpreter takes what the compiler refuses."""
+@pytest.mark.parametrize("script", ["gpu_compile.py", "gpu_launch.py"])
+def test_the_kernels_compile_for_a_gpu_and_are_launched(script, tmp_path):
+    """The interpreter takes what the compiler refuses, and launches nothing."""
     environment = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
     run = subprocess.run(
-        [sys.executable, str(CASES.with_name("gpu_compile.py"))],
+        [sys.executable, str(CASES.with_name(script))],
         cwd=CASES.parents[2],
         env=environment | {"TRITON_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(CASES.parents[2])},
         capture_output=True,

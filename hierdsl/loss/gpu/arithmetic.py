@@ -8,8 +8,6 @@ from 0 to 0 at a factor of 0.
 import triton
 import triton.language as tl
 
-OPTIONS = {"enable_fp_fusion": True}
-"""Of every launch: a multiplication and an addition are one operation, which newer versions do only if asked to."""
 TINY = tl.constexpr(1e-30)
 """A sum of exponentials below this, beside a largest of 1, has lost digits to underflow."""
 LOWEST = tl.constexpr(-3e38)
@@ -45,12 +43,18 @@ def runs(table, at, K: tl.constexpr):
 
 
 @triton.jit
-def factors(table, at, K: tl.constexpr):
-    """Factor of each step of the targets `at` and, last, of the target that is a leaf, from (V + 1, K + 1)."""
+def factors(table, at, K: tl.constexpr, D: tl.constexpr):
+    """Factor of each step of the targets `at` and, last, of the target that is a leaf: see `Coefficients.parts`."""
     found = ()
     for k in tl.static_range(K + 1):
-        found = found + (tl.load(table + at * (K + 1) + k),)
+        found = found + (tl.load(table + at * (K + 1 + D) + k),)
     return found
+
+
+@triton.jit
+def level_weight(table, at, level: tl.constexpr, K: tl.constexpr, D: tl.constexpr):
+    """Weight of the targets `at` in the loss of a level, which lies behind these."""
+    return tl.load(table + at * (K + 1 + D) + (K + 1) + level)
 
 
 @triton.jit

@@ -1,6 +1,7 @@
 """The factors of one call, from what its targets weigh, on the device: as `hierdsl.loss.cpu.terms`.
 
-What each level's targets weigh is summed in float64 and always in the same order.
+What each level's targets weigh is summed in float64 and always in the same order. Few targets are weighed by each
+program that makes factors, for itself: one launch less counts for more.
 """
 
 from typing import NamedTuple
@@ -10,24 +11,25 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from hierdsl.loss.gpu.arithmetic import OPTIONS, nodes_of
+from hierdsl.loss.gpu.arithmetic import nodes_of
+from hierdsl.loss.gpu.launch import Kernel, blocks_of
 
-_WEIGHED = 4096  # targets of one program at a time
+_WEIGHED = tl.constexpr(4096)
+"""Targets of one program at a time."""
 _MOST_PROGRAMS = tl.constexpr(1024)
 _TOGETHER = 256  # nodes of one program
 
 
 class Coefficients(NamedTuple):
-    """What a target tells of its pixel. All float32; row V is that of a pixel that does not count.
+    """What a target tells of its pixel. All float32.
 
     Attributes:
-        parts: Factor of each term of -log p, (V + 1, T).
-        own: Weight of each target in each level's own loss, (V + 1, D).
-        spread: Factor that label smoothing gives -log p of each node in each level, (D, V); empty without.
+        parts: For each target the factor of each term of -log p and, behind these, its weight in each level's own
+            loss, (V + 1, T + D); row V is that of a pixel that does not count.
+        spread: Factor that label smoothing gives -log p of each node in each level, (D, V); of no meaning without.
     """
 
     parts: Tensor
-    own: Tensor
     spread: Tensor
 
 
@@ -35,19 +37,25 @@ class Weighed(NamedTuple):
     """A batch whose targets are weighed: what its coefficients are made of.
 
     Attributes:
-        sums: What the targets of each program weigh in each level, (D, programs) float64; of no meaning where nothing
-            is divided by it.
-        mean: Whether each level is divided by the summed weights of its targets.
+        target: Node indices, an integer type, contiguous.
+        sums: What the targets of each program weigh in each level, (D, programs) float64; None where they are few,
+            and where nothing is divided by it.
+        levels: `Layout.levels`.
         factors: Of -log p of each node in each cut, (D, V) float64.
         weights: Of each node, (V,) float64.
+        ignore_index: Target of pixels that count nowhere.
+        mean: Whether each level is divided by the summed weights of its targets.
         smoothing: Share of the target that is spread.
         siblings: Whether over siblings, else over all groups of a level.
     """
 
-    sums: Tensor
-    mean: bool
+    target: Tensor
+    sums: Tensor | None
+    levels: Tensor
     factors: Tensor
     weights: Tensor
+    ignore_index: int
+    mean: bool
     smoothing: float
     siblings: bool
 
@@ -65,35 +73,23 @@ def weigh(
     """Sum the weights of the targets, level by level.
 
     Args:
-        target: Node indices, an integer type, contiguous.
-        levels: `Layout.levels`.
-        factors: See `Weighed`.
+        target: See `Weighed`, and so are the others.
+        levels: See there.
+        factors: See there.
         weights: See there.
-        ignore_index: Target of pixels that count nowhere.
-        mean: See `Weighed`.
+        ignore_index: See there.
+        mean: See there.
         smoothing: See there.
         siblings: See there.
     """
-    sums = weights
-    if mean:
+    sums, size = None, target.numel()
+    if mean and size > _WEIGHED.value:
         depth, nodes = factors.shape
-        programs = min(_MOST_PROGRAMS.value, triton.cdiv(target.numel(), _WEIGHED))
+        programs = min(_MOST_PROGRAMS.value, blocks_of(size, _WEIGHED.value))
         sums = torch.empty(depth, programs, dtype=torch.float64, device=target.device)
-        _weigh[(programs,)](
-            target,
-            levels,
-            weights,
-            sums,
-            target.numel(),
-            programs,
-            ignore_index,
-            nodes,
-            D=depth,
-            BLOCK=_WEIGHED,
-            num_warps=8,
-            **OPTIONS,
-        )
-    return Weighed(sums, mean, factors, weights, smoothing, siblings)
+        given = target, levels, weights, sums
+        _weigh(programs, given, (size, programs, ignore_index, nodes), D=depth, num_warps=8)
+    return Weighed(target, sums, levels, factors, weights, ignore_index, mean, smoothing, siblings)
 
 
 def coefficients(weighed: Weighed, node: Tensor, term: Tensor, terms: int, sharers: Tensor) -> Coefficients:
@@ -107,37 +103,52 @@ def coefficients(weighed: Weighed, node: Tensor, term: Tensor, terms: int, share
         sharers: `Layout.sharers`.
     """
     nodes, depth = node.shape
-    parts = torch.empty(nodes + 1, terms, dtype=torch.float32, device=node.device)
-    own = torch.empty(nodes + 1, depth, dtype=torch.float32, device=node.device)
-    smooth = weighed.smoothing > 0
-    spread = torch.empty(depth if smooth else 0, nodes, dtype=torch.float32, device=node.device)
-    _coefficients[(triton.cdiv(nodes + 1, _TOGETHER),)](
-        node,
-        term,
-        weighed.factors,
-        weighed.weights,
-        weighed.sums,
-        parts,
-        own,
-        spread,
-        sharers[int(weighed.siblings)],
-        nodes,
-        weighed.sums.shape[-1],
-        weighed.smoothing,
+    parts = torch.empty(nodes + 1, terms + depth, dtype=torch.float32, device=node.device)
+    smooth, sums = weighed.smoothing > 0, weighed.sums
+    spread = torch.empty(depth, nodes, dtype=torch.float32, device=node.device) if smooth else parts
+    _make(
+        blocks_of(nodes + 1, _TOGETHER),
+        (
+            weighed.target,
+            weighed.levels,
+            node,
+            term,
+            weighed.factors,
+            weighed.weights,
+            weighed.weights if sums is None else sums,
+            parts,
+            spread,
+            sharers,
+        ),
+        (
+            weighed.target.numel(),
+            0 if sums is None else sums.shape[1],
+            weighed.ignore_index,
+            nodes,
+            weighed.smoothing,
+        ),
         D=depth,
         TERMS=terms,
         MEAN=weighed.mean,
+        FEW=sums is None,
         SMOOTH=smooth,
         SIBLINGS=weighed.siblings,
         BLOCK=_TOGETHER,
         num_warps=8,
-        **OPTIONS,
     )
-    return Coefficients(parts, own, spread)
+    return Coefficients(parts, spread)
+
+
+@triton.jit
+def _weights(target, levels, weights, block, size, ignore_index, nodes):
+    """What the targets of a block weigh, and in how many levels."""
+    at = tl.cast(block, tl.int64) * _WEIGHED + tl.arange(0, _WEIGHED)
+    _counts, valid, y = nodes_of(target, at, at < size, ignore_index, nodes)
+    return tl.load(weights + y, mask=valid, other=0.0), tl.load(levels + y)
 
 
 @triton.jit(do_not_specialize=["size", "programs", "ignore_index", "nodes"])
-def _weigh(
+def _weigh_targets(
     target,
     levels,
     weights,
@@ -147,17 +158,13 @@ def _weigh(
     ignore_index,
     nodes,
     D: tl.constexpr,
-    BLOCK: tl.constexpr,
 ):
     """What the targets of one program weigh in each level."""
     sums = ()
     for _ in tl.static_range(D):
-        sums = sums + (tl.zeros([BLOCK], tl.float64),)
-    for block in range(tl.program_id(0), tl.cdiv(size, BLOCK), programs):
-        at = tl.cast(block, tl.int64) * BLOCK + tl.arange(0, BLOCK)
-        _counts, valid, y = nodes_of(target, at, at < size, ignore_index, nodes)
-        weight = tl.load(weights + y, mask=valid, other=0.0)
-        last = tl.load(levels + y)
+        sums = sums + (tl.zeros([_WEIGHED], tl.float64),)
+    for block in range(tl.program_id(0), tl.cdiv(size, _WEIGHED), programs):
+        weight, last = _weights(target, levels, weights, block, size, ignore_index, nodes)
         added = ()
         for level in tl.static_range(D):
             added = added + (sums[level] + tl.where(level < last, weight, 0.0),)
@@ -166,23 +173,30 @@ def _weigh(
         tl.store(weighed + level * programs + tl.program_id(0), tl.sum(sums[level], axis=0))
 
 
-@triton.jit(do_not_specialize=["nodes", "programs", "smoothing"])
+_weigh = Kernel(_weigh_targets)
+
+
+@triton.jit(do_not_specialize=["size", "programs", "ignore_index", "nodes", "smoothing"])
 def _coefficients(
+    target,
+    levels,
     node,
     term,
     factors,
     weights,
     weighed,
     parts,
-    own,
     spread,
     sharers,
-    nodes,
+    size,
     programs,
+    ignore_index,
+    nodes,
     smoothing,
     D: tl.constexpr,
     TERMS: tl.constexpr,
     MEAN: tl.constexpr,
+    FEW: tl.constexpr,
     SMOOTH: tl.constexpr,
     SIBLINGS: tl.constexpr,
     BLOCK: tl.constexpr,
@@ -191,6 +205,11 @@ def _coefficients(
     here = v < nodes
     inside = v <= nodes  # the last row is that of a pixel that does not count
     weight = tl.load(weights + v, mask=here, other=0.0)
+    if MEAN and FEW:
+        each, last = _weights(target, levels, weights, 0, size, ignore_index, nodes)
+    if SIBLINGS:
+        sharers += nodes * D
+    row = parts + v * (TERMS + D)
     found = ()
     for _ in tl.static_range(TERMS):
         found = found + (tl.zeros([BLOCK], tl.float64),)
@@ -198,8 +217,13 @@ def _coefficients(
         u = tl.load(node + v * D + level, mask=here, other=-1)
         total = tl.full([], 1.0, tl.float64)
         if MEAN:
-            at = tl.arange(0, _MOST_PROGRAMS)
-            total = tl.sum(tl.load(weighed + level * programs + at, mask=at < programs, other=0.0), axis=0)
+            if FEW:
+                total = tl.sum(tl.where(level < last, each, 0.0), axis=0)
+            else:
+                at = tl.arange(0, _MOST_PROGRAMS)
+                total = tl.sum(
+                    tl.load(weighed + level * programs + at, mask=at < programs, other=0.0), axis=0
+                )
             total = tl.where(total > 0, total, 1.0)
         if SMOOTH:
             among = tl.load(sharers + v * D + level, mask=here, other=0).to(tl.float64)
@@ -207,7 +231,7 @@ def _coefficients(
             evenly = tl.where(among > 0, smoothing * factor * weight / total / tl.maximum(among, 1.0), 0.0)
             tl.store(spread + level * nodes + v, evenly.to(tl.float32), mask=here)
         share = tl.where(u >= 0, weight / total, 0.0)
-        tl.store(own + v * D + level, share.to(tl.float32), mask=inside)
+        tl.store(row + TERMS + level, share.to(tl.float32), mask=inside)
         part = share * tl.load(factors + level * nodes + u, mask=here & (u >= 0), other=0.0)
         if SMOOTH:
             kept = 1.0 - tl.cast(smoothing, tl.float64)
@@ -222,4 +246,7 @@ def _coefficients(
             added = added + (found[k] + tl.where(which == k, part, 0.0),)
         found = added
     for k in tl.static_range(TERMS):
-        tl.store(parts + v * TERMS + k, found[k].to(tl.float32), mask=inside)
+        tl.store(row + k, found[k].to(tl.float32), mask=inside)
+
+
+_make = Kernel(_coefficients)

@@ -22,6 +22,7 @@ from hierdsl.loss.gpu.arithmetic import (
     exact_surprises,
     factors,
     level_sum,
+    level_weight,
     no_number_where,
     nodes_of,
     runs,
@@ -45,7 +46,6 @@ def columns_kernel(
     siblings,
     rows,
     parts,
-    own,
     channels,
     pixels,
     blocks,
@@ -75,8 +75,7 @@ def columns_kernel(
             write.
         siblings: `Layout.siblings`.
         rows: `Layout.rows`.
-        parts: See `coefficients`.
-        own: See there.
+        parts: See `Coefficients`.
         channels: C.
         pixels: P.
         blocks: Blocks of an image.
@@ -103,7 +102,7 @@ def columns_kernel(
     inside = p < pixels
     counts, valid, y = nodes_of(target, image * pixels + p, inside, ignore_index, nodes)
     starts, ends = runs(rows, y, K)
-    part = factors(parts, y, K)
+    part = factors(parts, y, K, K + 1)
     z = logits + image * channels * pixels + p
     leaf = valid & (y < channels)
     own_logit = tl.load(z + y.to(tl.int64) * pixels, mask=leaf, other=0.0).to(tl.float32)
@@ -182,7 +181,7 @@ def columns_kernel(
             found = nll[K]
             if level < K:
                 found = tl.where(starts[level] < ends[level], nll[level], found)
-            weight = tl.load(own + y * (K + 1) + level)
+            weight = level_weight(parts, y, level, K, K + 1)
             at = (level + 1) * programs + tl.program_id(0)
             tl.store(sums + at, level_sum(found, weight, broken, once))
 

@@ -11,16 +11,17 @@ step of the path is asked at every channel, so that depth costs more there than 
 There is label smoothing where the kernel is unrolled over the tree; for larger trees the reference has it.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
 import triton
 from torch import Tensor
 
-from hierdsl.loss.gpu.arithmetic import OPTIONS
 from hierdsl.loss.gpu.coefficients import Coefficients, Weighed, coefficients, weigh
 from hierdsl.loss.gpu.columns import columns_kernel
 from hierdsl.loss.gpu.forks import Plan, read
+from hierdsl.loss.gpu.launch import Kernel, blocks_of
 from hierdsl.loss.gpu.rows import rows_kernel
 from hierdsl.loss.gpu.totals import add_up
 from hierdsl.loss.gpu.unrolled import EVEN, SIBLINGS, unrolled_kernel
@@ -36,6 +37,7 @@ _IN_LANE = 16  # channels of a row that a lane keeps in registers
 _LEAST_LANES = 4  # of a row, so that they read 16 bytes side by side
 _MOST_LANES = 512
 _WALKING_LANES = 256  # of a row that is walked through twice
+_COLUMNS, _ROWS, _UNROLLED = map(Kernel, (columns_kernel, rows_kernel, unrolled_kernel))
 
 
 def fused(
@@ -143,7 +145,7 @@ def prepare(
             weights.contiguous(),
             ignore_index,
             reduction == "mean",
-            label_smoothing,
+            float(label_smoothing),  # an integer would be one for the compiler, too
             siblings,
         )
     return Run(
@@ -152,7 +154,7 @@ def prepare(
         weighed,
         {},
         ignore_index,
-        focal_gamma,
+        float(focal_gamma),
         reduction == "none",
         levels,
     )
@@ -210,6 +212,11 @@ class Run(NamedTuple):
     def depth(self) -> int:
         """D."""
         return self.tree.node.shape[1]
+
+    @property
+    def nodes(self) -> int:
+        """V."""
+        return self.tree.node.shape[0]
 
     def tile(self, logits: Tensor, target: Tensor, gradient: Tensor | None, losses: Tensor | None) -> Tensor:
         """The loss and the level losses, (1 + D,) float64, of some pixels of the batch; fills the others."""
@@ -269,7 +276,6 @@ class Run(NamedTuple):
             "EACH": self.each,
             "LEVELS": self.levels,
             "FOCAL": self.gamma > 0,
-            **OPTIONS,
         }
 
 
@@ -281,25 +287,15 @@ def _columns(call: Run, logits: Tensor, target: Tensor, gradient: Tensor | None)
     pixels = target.numel() // images
     row_count, width = call.tree.siblings.shape[0], call.tree.siblings.shape[1] - 1
     rows, split, block, warps = _columns_plan(row_count)
-    blocks = triton.cdiv(pixels, block)
+    blocks = blocks_of(pixels, block)
     programs = images * blocks
     buffers = call.buffers(logits, target, gradient, programs)
     made = call.coefficients(None)
-    columns_kernel[(programs,)](
-        *buffers,
-        call.tree.siblings,
-        call.tree.rows,
-        made.parts,
-        made.own,
-        leaves,
-        pixels,
-        blocks,
+    _COLUMNS(
         programs,
-        row_count,
-        made.parts.shape[0] - 1,
-        call.ignore_index,
-        call.gamma,
-        K=made.parts.shape[1] - 1,
+        (*buffers, call.tree.siblings, call.tree.rows, made.parts),
+        (leaves, pixels, blocks, programs, row_count, call.nodes, call.ignore_index, call.gamma),
+        K=call.depth - 1,
         W=width,
         ROWS=rows,
         SPLIT=split,
@@ -315,30 +311,19 @@ def _unrolled(
     call: Run, plan: Plan, logits: Tensor, target: Tensor, gradient: Tensor | None, *, last: bool
 ) -> tuple[Tensor, Tensor]:
     """A kernel compiled for the tree: logits as for `_columns` or, with the channels last in memory, for `_rows`."""
+    tree = call.tree
     images, leaves = logits.shape[:2]
     if last:
         images = 1
     pixels = target.numel() // images
-    blocks = triton.cdiv(pixels, _BLOCK)
+    blocks = blocks_of(pixels, _BLOCK)
     programs = images * blocks
     buffers = call.buffers(logits, target, gradient, programs)
     made = call.coefficients(plan)
-    unrolled_kernel[(programs,)](
-        *buffers,
-        call.tree.entries,
-        call.tree.turns,
-        call.tree.levels,
-        made.parts,
-        made.own,
-        made.spread,
-        leaves,
-        pixels,
-        blocks,
+    _UNROLLED(
         programs,
-        made.parts.shape[0] - 1,
-        call.ignore_index,
-        call.gamma,
-        1,
+        (*buffers, tree.entries, tree.turns, tree.levels, made.parts, made.spread),
+        (leaves, pixels, blocks, programs, call.nodes, call.ignore_index, call.gamma, 1),
         TREE=plan,
         BLOCK=_BLOCK,
         SMOOTHING=call.smoothing,
@@ -360,22 +345,14 @@ def _rows(call: Run, logits: Tensor, target: Tensor, gradient: Tensor | None) ->
     """A row a pixel: the channels lie side by side, and so do those of the gradient, which is laid out alike."""
     leaves, pixels = logits.shape[1], target.numel()
     rows, lanes, each_lane, parts, warps = _rows_plan(leaves)
-    programs = triton.cdiv(pixels, rows)
+    programs = blocks_of(pixels, rows)
     buffers = call.buffers(logits, target, gradient, programs)
     made = call.coefficients(None)
-    rows_kernel[(programs,)](
-        *buffers,
-        call.tree.place,
-        call.tree.places,
-        made.parts,
-        made.own,
-        leaves,
-        pixels,
+    _ROWS(
         programs,
-        made.parts.shape[0] - 1,
-        call.ignore_index,
-        call.gamma,
-        K=made.parts.shape[1] - 1,
+        (*buffers, call.tree.place, call.tree.places, made.parts),
+        (leaves, pixels, programs, call.nodes, call.ignore_index, call.gamma),
+        K=call.depth - 1,
         PLACED=call.tree.place.numel() > 0,
         ROWS=rows,
         LANES=lanes,
@@ -388,6 +365,7 @@ def _rows(call: Run, logits: Tensor, target: Tensor, gradient: Tensor | None) ->
     return buffers[-2:]
 
 
+@lru_cache(maxsize=64)
 def _rows_plan(leaves: int) -> tuple[int, int, int, int, int]:
     """Pixels of a program, lanes of a row, channels of a lane in a part, parts (0: too many), and warps."""
     lanes = max(_LEAST_LANES, triton.next_power_of_2(triton.cdiv(leaves, _IN_LANE)))
@@ -413,6 +391,7 @@ def _copied(call: Run, logits: Tensor, target: Tensor, gradient: Tensor | None) 
     return found
 
 
+@lru_cache(maxsize=64)
 def _columns_plan(row_count: int) -> tuple[int, int, int, int]:
     """Rows that a lane keeps in registers (0 for none), lanes of a pixel, pixels of a program, and its warps."""
     split = 1

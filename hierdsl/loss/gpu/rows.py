@@ -18,6 +18,7 @@ from hierdsl.loss.gpu.arithmetic import (
     exact_surprises,
     factors,
     level_sum,
+    level_weight,
     no_number_where,
     nodes_of,
     runs,
@@ -40,7 +41,6 @@ def rows_kernel(
     place,
     places,
     parts,
-    own,
     channels,
     pixels,
     programs,
@@ -69,8 +69,7 @@ def rows_kernel(
             write.
         place: `Layout.place`, if PLACED.
         places: `Layout.places`.
-        parts: See `coefficients`.
-        own: See there.
+        parts: See `Coefficients`.
         channels: C.
         pixels: M.
         programs: Of the launch.
@@ -95,7 +94,7 @@ def rows_kernel(
     inside = m < pixels
     counts, valid, y = nodes_of(target, m, inside, ignore_index, nodes)
     starts, ends = runs(places, y, K)
-    part = factors(parts, y, K)
+    part = factors(parts, y, K, K + 1)
     z = logits + m * channels
     leaf = valid & (y < channels)
     own_logit = tl.load(z + y, mask=leaf, other=0.0).to(tl.float32)
@@ -171,7 +170,7 @@ def rows_kernel(
             found = nll[K]
             if level < K:
                 found = tl.where(starts[level] < ends[level], nll[level], found)
-            weight = tl.load(own + y * (K + 1) + level)
+            weight = level_weight(parts, y, level, K, K + 1)
             at = (level + 1) * programs + tl.program_id(0)
             tl.store(sums + at, level_sum(found, weight, broken, once))
 

@@ -5,9 +5,10 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from hierdsl.loss.gpu.arithmetic import OPTIONS
+from hierdsl.loss.gpu.launch import Kernel, blocks_of
 
 _BLOCK = 4096
+_FEW = 1 << 20
 _MOST_PROGRAMS = 1024  # they fill a device; more would only take their time to find nothing to do
 
 
@@ -21,14 +22,18 @@ def scale_(gradient: Tensor, by: Tensor) -> Tensor:
     Returns:
         `gradient`.
     """
-    if not gradient.numel():
+    size = gradient.numel()
+    if not size:
         return gradient
+    # torch is launched sooner; but shorter types would round the factor
+    if size <= _FEW and gradient.dtype == torch.float32:
+        return gradient.mul_(by)
     # a tensor made by empty_like has its numbers side by side, in whatever order of dimensions
     if not _has_no_gaps(gradient):
         return gradient.mul_(by)
     with torch.cuda.device_of(gradient):
-        programs = min(_MOST_PROGRAMS, triton.cdiv(gradient.numel(), _BLOCK))
-        _scale[(programs,)](gradient, by, gradient.numel(), programs, BLOCK=_BLOCK, num_warps=8, **OPTIONS)
+        programs = min(_MOST_PROGRAMS, blocks_of(size, _BLOCK))
+        _multiply(programs, (gradient, by), (size, programs), BLOCK=_BLOCK, num_warps=8)
     return gradient
 
 
@@ -49,3 +54,6 @@ def _scale(gradient, by, size, programs, BLOCK: tl.constexpr):
             at = tl.cast(block, tl.int64) * BLOCK + tl.arange(0, BLOCK)
             value = tl.load(gradient + at, mask=at < size, other=0.0).to(tl.float32)
             tl.store(gradient + at, (value * factor).to(gradient.dtype.element_ty), mask=at < size)
+
+
+_multiply = Kernel(_scale)

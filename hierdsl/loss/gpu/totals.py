@@ -4,7 +4,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from hierdsl.loss.gpu.arithmetic import OPTIONS
+from hierdsl.loss.gpu.launch import Kernel
 
 _BLOCK = 8192
 
@@ -18,7 +18,7 @@ def add_up(sums: Tensor, loss: Tensor, levels: Tensor) -> None:
         levels: To write, (D,), of the same type; zeros where there are none.
     """
     rows, programs = sums.shape
-    _add_up[(1 + levels.numel(),)](sums, loss, levels, rows, programs, BLOCK=_BLOCK, num_warps=16, **OPTIONS)
+    _add(1 + levels.numel(), (sums, loss, levels), (rows, programs), BLOCK=_BLOCK, num_warps=16)
 
 
 @triton.jit(do_not_specialize=["rows", "programs"])
@@ -34,3 +34,6 @@ def _add_up(sums, loss, levels, rows, programs, BLOCK: tl.constexpr):
         tl.store(loss, found)
     else:
         tl.store(levels + row - 1, found)
+
+
+_add = Kernel(_add_up)

@@ -20,7 +20,7 @@ Chains of only children are one node here, see `hierdsl.loss.gpu.forks`.
 import triton
 import triton.language as tl
 
-from hierdsl.loss.gpu.arithmetic import LOWEST, factors, level_sum, nodes_of, terms
+from hierdsl.loss.gpu.arithmetic import LOWEST, factors, level_sum, level_weight, nodes_of, terms
 
 _RUNTIME = ["channels", "pixels", "blocks", "programs", "nodes", "ignore_index", "gamma", "one"]
 EVEN = tl.constexpr(1)
@@ -44,7 +44,6 @@ def unrolled_kernel(
     turns,
     level_counts,
     parts,
-    own,
     spread,
     channels,
     pixels,
@@ -75,8 +74,7 @@ def unrolled_kernel(
         entries: `Targets.entries`.
         turns: `Targets.turns`, if LEVELS.
         level_counts: `Layout.levels`, if SMOOTHING.
-        parts: See `coefficients`.
-        own: See there.
+        parts: See `Coefficients`.
         spread: See there, if SMOOTHING.
         channels: C.
         pixels: P.
@@ -113,7 +111,7 @@ def unrolled_kernel(
         values = values + (tl.load(at, mask=valid[None, :], other=0.0),)
     number = tl.load(entries + 2 * y)
     leaf = tl.load(entries + 2 * y + 1)
-    part = factors(parts, y, TURNS)
+    part = factors(parts, y, TURNS, D)
     own_logit = tl.load(z + stride * leaf, mask=leaf >= 0, other=LOWEST).to(tl.float32)
     counted = ()  # 1 for each level in which the target has a group, else 0
     if SMOOTHING > 0:
@@ -205,7 +203,7 @@ def unrolled_kernel(
         tl.store(sums + tl.program_id(0), tl.sum(tl.where(inside, loss, 0.0), axis=0))
     if LEVELS:
         for level in tl.static_range(D):
-            weight = tl.load(own + y * D + level)
+            weight = level_weight(parts, y, level, TURNS, D)
             turn = tl.load(turns + y * D + level, mask=valid, other=-1)
             found = tl.zeros([BLOCK], tl.float32)
             for k in tl.static_range(TURNS + 1):

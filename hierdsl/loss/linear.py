@@ -339,7 +339,8 @@ def _pass(
     factors = None if by is None else by.reshape(images, positions)
     losses = torch.empty_like(y, dtype=real) if options.reduction == "none" else None
     total = images * positions
-    most = min(total, max(_LEAST, values_of_tile(x.device, total * len(weight)) // len(weight)))
+    values = values_of_tile(x.device, total * len(weight), positions * len(weight))
+    most = min(total, max(_LEAST, values // len(weight)))
     buffers = _Buffers(most, len(weight), prepared.by_rows, dtype, x, any(wanted))
     scale = scale_against_underflow(dtype, options.reduction, total)
     gradients = _Gradients(x, matrix, offset, wanted, scale)

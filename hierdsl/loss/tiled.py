@@ -72,10 +72,17 @@ class Tile(NamedTuple):
     end: int
 
 
-def values_of_tile(device: torch.device, total: int) -> int:
-    """How many logits a tile has, of so many in all: an eighth, within bounds."""
+def values_of_tile(device: torch.device, total: int, image: int = 0) -> int:
+    """How many logits a tile has, of so many in all: an eighth, within bounds.
+
+    Args:
+        device: Where they would be.
+        total: Of the batch.
+        image: Of one image, where several in a tile would have to be copied: it is enough, if within the bounds.
+    """
     least, most = _VALUES.get(device.type, _VALUES_ELSEWHERE)
-    return min(most, max(least, total // 8))
+    values = min(most, max(least, total // 8))
+    return image if least <= image < values else values
 
 
 def tiles(images: int, length: int, most: int) -> list[Tile]:

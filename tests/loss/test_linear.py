@@ -16,6 +16,7 @@ from loss.tiled_cases import (
     without_engine,
 )
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import hierdsl
 from hierdsl.loss import (
@@ -43,6 +44,18 @@ def head(shape, kernel=False, seed=0, dtype=torch.float64, leaves=C):
     weight = random(leaves, shape[1], *[1] * (len(shape) - 2 if kernel else 0), seed=seed + 1, dtype=dtype)
     given = random(*shape, seed=seed, dtype=dtype), weight, random(leaves, seed=seed + 2, dtype=dtype)
     return [tensor.requires_grad_() for tensor in given]
+
+
+class Copies(TorchDispatchMode):
+    """Keeps how many values are copied at once at most."""
+
+    values = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        if func in (torch.ops.aten.clone.default, torch.ops.aten.copy_.default):
+            self.values = max(self.values, made.numel())
+        return made
 
 
 def two_steps(features, weight, bias, target, compiled=STREET, *, leaf_weights=None, **options):
@@ -238,6 +251,22 @@ def test_never_has_all_logits(monkeypatch, reduction):
 def test_tiles_are_at_most_an_eighth_of_many_logits():
     for total in (1 << 23, 1 << 30):
         assert tiled.values_of_tile(torch.device("cpu"), total) <= total // 8
+
+
+def test_images_of_some_size_are_not_copied_together(monkeypatch):
+    """Features of several images lie apart in memory: a tile of them would be a copy, and so would its gradient."""
+    pixels, features = 1024, 2 * C  # so that the logits of a tile are fewer than its features
+    monkeypatch.setattr(tiled, "_VALUES", {"cpu": (pixels * C, 4 * pixels * C)})
+    given, target = head((32, features, 32, 32), kernel=True), targets(32, 32, 32)
+    assert tiled.values_of_tile(torch.device("cpu"), 32 * pixels * C) == 4 * pixels * C
+    assert tiled.values_of_tile(torch.device("cpu"), 32 * pixels * C, pixels * C) == pixels * C
+    with Copies() as copies:
+        grads(hierarchical_linear_cross_entropy(*given, target, STREET), given)
+    assert copies.values < pixels * features
+    with Copies() as copies:  # so it would be seen
+        monkeypatch.setattr(tiled, "_VALUES", {"cpu": (2 * pixels * C, 4 * pixels * C)})
+        grads(hierarchical_linear_cross_entropy(*given, target, STREET), given)
+    assert copies.values == 4 * pixels * features
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # the compiler looks at it where its graph breaks

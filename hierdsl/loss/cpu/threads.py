@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from hierdsl.loss.cpu.compiled import compiled
 
-# values of one chunk at least: some tens of microseconds, beside which a thread is given one for next to nothing
-_CHUNK = 1 << 16
+# values of one chunk at least: some ten microseconds, beside which a thread is given one for next to nothing
+_CHUNK = 1 << 15
 _MOST_CHUNKS = 64
 cgutils: Any = untyped
 _intrinsic: Any = intrinsic  # whose type counts the first parameter among the arguments of a call

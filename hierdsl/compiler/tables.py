@@ -207,3 +207,16 @@ class CompiledHierarchy:
             yield f"{prefix}colors", np.array(label_map.colors)
             if label_map.tolerance is not None:
                 yield f"{prefix}tolerance", np.array(label_map.tolerance)
+
+
+def check_compiled(compiled: object) -> None:
+    """Refuse what is no compiled hierarchy: a `Hierarchy`, say, or a name.
+
+    Raises:
+        TypeError: It is none; the message says how to make one.
+    """
+    if not isinstance(compiled, CompiledHierarchy):
+        raise TypeError(
+            f"compiled is a CompiledHierarchy, not {type(compiled).__name__}: "
+            "hierdsl.compile_hierarchy(hierdsl.load(NAME_OR_FILE)) makes one"
+        )

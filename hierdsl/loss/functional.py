@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
-from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy
+from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy, check_compiled
 from hierdsl.loss import reference
 from hierdsl.loss.engines import against
 from hierdsl.loss.operator import Call, fused
@@ -20,6 +20,7 @@ from hierdsl.loss.options import (
     as_leaf_weights,
     check_engine,
     check_shapes,
+    check_tensors,
     factors_of,
     node_weights,
 )
@@ -120,6 +121,7 @@ def hierarchical_cross_entropy(
     Raises:
         ValueError: Shapes, the reduction or an option do not fit; on the CPU also a target that is no node
             (on other devices that is not checked: it would synchronise the device at every step).
+        TypeError: The hierarchy is not compiled, or what is to be a tensor or a number is none.
         RuntimeError: "fused" is demanded, and cannot be had; the message says why.
 
     Example:
@@ -133,6 +135,8 @@ def hierarchical_cross_entropy(
     Source:
         Muller & Smith, VISAPP 2020, DOI 10.5220/0008946002600267, section 3.
     """
+    check_compiled(compiled)
+    check_tensors(logits=logits, target=target)
     # a tensor could change; what is traced is not called again, and what a mode of fake tensors makes is good for it
     constant = level_weights is None and weight is None and isinstance(weighting, Weighting | None)
     traced = torch.compiler.is_compiling() or is_in_torch_dispatch_mode()
@@ -191,7 +195,10 @@ def hierarchical_level_losses(
 
     Raises:
         ValueError: As `hierarchical_cross_entropy`.
+        TypeError: As there.
     """
+    check_compiled(compiled)
+    check_tensors(logits=logits, target=target)
     tables = tables_on(compiled, logits.device)
     options = Options(ignore_index, reduction, label_smoothing, smoothing, focal_gamma)
     check_shapes(logits, target, tables)
@@ -269,7 +276,7 @@ def _settled(
     return _Settled(tables, options, factors, leaf_weights, call)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=8, typed=True)  # 255.0 is refused, though it equals 255
 def _settled_once(*given: Any) -> _Settled:
     """The same, kept."""
     with torch.inference_mode(mode=False):

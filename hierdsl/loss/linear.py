@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple, overload
 import torch
 from torch import Tensor
 
-from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy
-from hierdsl.loss.options import Options, Reduction, Smoothing, check_target_type
+from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy, check_compiled
+from hierdsl.loss.options import Options, Reduction, Smoothing, check_target_type, check_tensors
 from hierdsl.loss.tiled import (
     Passed,
     Prepared,
@@ -121,6 +121,7 @@ def hierarchical_linear_cross_entropy(
     Raises:
         ValueError: Shapes, types, devices or an option do not fit; level weights, weighting or leaf weights want a
             gradient; on the CPU also a target that is no node.
+        TypeError: The hierarchy is not compiled, or what is to be a tensor or a number is none.
         RuntimeError: It is differentiated twice.
 
     Example:
@@ -139,6 +140,10 @@ def hierarchical_linear_cross_entropy(
         gradients made in the forward pass: Hsu et al., "Liger Kernel: Efficient Triton Kernels for LLM Training",
         2024, arXiv:2410.10989, for the flat loss.
     """
+    check_compiled(compiled)
+    check_tensors(features=features, weight=weight, target=target)
+    if bias is not None:
+        check_tensors(bias=bias)
     options = Options(ignore_index, reduction, label_smoothing, smoothing, focal_gamma)
     _check(features, weight, bias, target, compiled)
     dtype = _type_of_products(features)

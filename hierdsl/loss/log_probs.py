@@ -5,7 +5,7 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-from hierdsl.compiler import CompiledHierarchy
+from hierdsl.compiler import CompiledHierarchy, check_compiled
 from hierdsl.loss.marginal import group_logsumexp, in_float32
 
 
@@ -29,6 +29,7 @@ class NodeLogProbs(nn.Module):
 
     Raises:
         ValueError: The hierarchy has no such level.
+        TypeError: It is not compiled.
 
     Example:
         >>> import hierdsl
@@ -48,6 +49,7 @@ class NodeLogProbs(nn.Module):
 
     def __init__(self, compiled: CompiledHierarchy, *, level: int | str | None = None) -> None:
         super().__init__()
+        check_compiled(compiled)
         self.num_leaves = compiled.num_leaves
         self.level = _index(level, compiled)
         self.num_groups: list[int] = compiled.num_groups.tolist()

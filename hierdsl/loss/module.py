@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy
+from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy, check_compiled
 from hierdsl.loss.functional import hierarchical_cross_entropy, hierarchical_level_losses
 from hierdsl.loss.options import (
     Engine,
@@ -41,6 +41,7 @@ class HierarchicalCrossEntropyLoss(nn.Module):
 
     Raises:
         ValueError: As `hierarchical_cross_entropy`.
+        TypeError: As there.
 
     Example:
         >>> import hierdsl
@@ -68,6 +69,7 @@ class HierarchicalCrossEntropyLoss(nn.Module):
         engine: Engine = "auto",
     ) -> None:
         super().__init__()
+        check_compiled(compiled)
         Options(ignore_index, reduction, label_smoothing, smoothing, focal_gamma)  # refuses what does not fit
         check_engine(engine)
         self.compiled = compiled

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,6 +15,8 @@ from hierdsl.weighting import Weighting
 Reduction = Literal["mean", "sum", "none"]
 Smoothing = Literal["uniform", "siblings"]
 Engine = Literal["auto", "fused", "reference"]
+_INTEGERS = (int, np.integer, torch.SymInt)
+_NUMBERS = (*_INTEGERS, float, np.floating, torch.SymFloat)
 _REDUCTIONS, _SMOOTHINGS, _ENGINES = get_args(Reduction), get_args(Smoothing), get_args(Engine)
 
 
@@ -28,6 +31,13 @@ class Options:
     focal_gamma: float
 
     def __post_init__(self) -> None:
+        if not isinstance(self.ignore_index, _INTEGERS):
+            raise TypeError(
+                f"ignore_index is an integer, not {self.ignore_index!r}; one that no target has, to ignore none"
+            )
+        for name in ("label_smoothing", "focal_gamma"):
+            if not isinstance(value := getattr(self, name), _NUMBERS):
+                raise TypeError(f"{name} is a number, not {value!r}")
         if self.reduction not in _REDUCTIONS:
             raise ValueError(f"reduction is 'mean', 'sum' or 'none', not {self.reduction!r}")
         if not 0 <= self.label_smoothing <= 1:
@@ -36,6 +46,19 @@ class Options:
             raise ValueError(f"smoothing is 'uniform' or 'siblings', not {self.smoothing!r}")
         if not 0 <= self.focal_gamma < math.inf:
             raise ValueError(f"focal_gamma is 0 or more, not {self.focal_gamma}")
+
+
+def check_tensors(**given: object) -> None:
+    """Refuse what is no tensor: an array of NumPy, say.
+
+    Raises:
+        TypeError: One is none; the message names it, and says how to make one.
+    """
+    for name, value in given.items():
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                f"{name} is a torch.Tensor, not {type(value).__name__}: torch.as_tensor({name}) makes one"
+            )
 
 
 def check_shapes(logits: Tensor, target: Tensor, tables: LossTables) -> None:
@@ -55,6 +78,8 @@ def check_shapes(logits: Tensor, target: Tensor, tables: LossTables) -> None:
         expected = tuple(logits.shape[:1] + logits.shape[2:])
         raise ValueError(f"target of shape {tuple(target.shape)}; these logits need {expected}")
     check_target_type(target)
+    if logits.device != target.device:
+        raise ValueError(f"logits and target are on {logits.device} and {target.device}: move one")
 
 
 def check_engine(engine: str) -> None:
@@ -98,6 +123,11 @@ def as_level_weights(level_weights: Tensor | Sequence[float] | None, tables: Los
     """
     if level_weights is None:
         return tables.level_weights
+    if isinstance(level_weights, str):
+        raise ValueError(
+            "level_weights are numbers: a preset is a weighting, "
+            f"weighting=hierdsl.weighting.parse({level_weights!r}, compiled)"
+        )
     factors = torch.as_tensor(level_weights, device=tables.group.device)
     if factors.shape != (tables.num_levels,):
         raise ValueError(

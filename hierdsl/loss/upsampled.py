@@ -16,8 +16,8 @@ from typing import Literal, overload
 import torch
 from torch import Tensor
 
-from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy
-from hierdsl.loss.options import Options, Reduction, Smoothing, check_target_type
+from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy, check_compiled
+from hierdsl.loss.options import Options, Reduction, Smoothing, check_target_type, check_tensors
 from hierdsl.loss.tiled import (
     Passed,
     Prepared,
@@ -112,6 +112,7 @@ def hierarchical_upsampled_cross_entropy(
     Raises:
         ValueError: Shapes, types, devices or an option do not fit; level weights, weighting or leaf weights want a
             gradient; on the CPU also a target that is no node.
+        TypeError: The hierarchy is not compiled, or what is to be a tensor or a number is none.
         RuntimeError: It is differentiated twice.
 
     Example:
@@ -127,6 +128,8 @@ def hierarchical_upsampled_cross_entropy(
         The loss: Muller & Smith, VISAPP 2020, DOI 10.5220/0008946002600267, section 3. The interpolation: that of
         `torch.nn.functional.interpolate`.
     """
+    check_compiled(compiled)
+    check_tensors(logits=logits, target=target)
     options = Options(ignore_index, reduction, label_smoothing, smoothing, focal_gamma)
     _check(logits, target, compiled)
     real = real_type(logits.dtype)

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy
+from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy, check_compiled
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class ConfusionMatrix:
     """
 
     def __init__(self, compiled: CompiledHierarchy, device: torch.device | str = "cpu") -> None:
+        check_compiled(compiled)
         self.compiled = compiled
         self.counts = torch.zeros(compiled.num_nodes, compiled.num_leaves, dtype=torch.int64, device=device)
 

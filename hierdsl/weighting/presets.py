@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hierdsl.compiler import CompiledHierarchy
+from hierdsl.compiler import CompiledHierarchy, check_compiled
 from hierdsl.diagnostics import nearest
 from hierdsl.weighting.weighting import Weighting, in_cut, number, on_first_level
 
@@ -37,6 +37,7 @@ def muller_smith(compiled: CompiledHierarchy) -> Weighting:
     Source:
         Muller & Smith, VISAPP 2020, DOI 10.5220/0008946002600267, section 3 (all weights 1).
     """
+    check_compiled(compiled)
     return Weighting("muller_smith", in_cut(compiled) * compiled.level_weights[:, None])
 
 
@@ -60,6 +61,7 @@ def flat(compiled: CompiledHierarchy) -> Weighting:
         array([[0., 0., 0., 0.],
                [1., 1., 1., 0.]])
     """
+    check_compiled(compiled)
     return Weighting("flat", _one_level(compiled, compiled.num_levels - 1))
 
 
@@ -114,6 +116,7 @@ def hxe(compiled: CompiledHierarchy, alpha: float, measure: Measure = "height") 
         Bertinetto et al., "Making Better Mistakes: Leveraging Class Hierarchies with Deep Networks", CVPR 2020,
         section 3.1; the code is github.com/fiveai/making-better-mistakes.
     """
+    check_compiled(compiled)
     if not (math.isfinite(alpha) and alpha >= 0):
         raise ValueError(f"alpha of hxe is a number, 0 or more, not {alpha}")
     if measure not in ("height", "depth"):
@@ -151,6 +154,7 @@ def level(compiled: CompiledHierarchy, name: str | int) -> Weighting:
         Traceback (most recent call last):
         ValueError: there is no level 'kinds'; did you mean 'kind'? The levels are: region, kind, class
     """
+    check_compiled(compiled)
     index = _level_index(compiled, name)
     return Weighting(f"level({compiled.level_names[index]})", _one_level(compiled, index))
 
@@ -176,6 +180,7 @@ def levels(compiled: CompiledHierarchy, weights: Sequence[float] | NDArray[np.fl
         >>> levels(camvid, [0.5, 1, 2]).name
         '0.5,1,2'
     """
+    check_compiled(compiled)
     each = np.array(weights, dtype=np.float64)
     if each.shape != (compiled.num_levels,):
         raise ValueError(
@@ -212,6 +217,7 @@ def nodes(
         array([[1. , 0. , 0. , 0.5],
                [0. , 2. , 0. , 0. ]])
     """
+    check_compiled(compiled)
     if isinstance(weights, Mapping):
         each = np.zeros(compiled.num_nodes)
         index = {path: node for node, path in enumerate(compiled.paths)}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hierdsl.compiler import CompiledHierarchy
+from hierdsl.compiler import CompiledHierarchy, check_compiled
 from hierdsl.weighting.weighting import Weighting, cut_nodes, number
 
 
@@ -103,6 +103,7 @@ def coarse_to_fine(weighting: Weighting, compiled: CompiledHierarchy) -> Schedul
         >>> [schedule(t).level_weights(camvid).tolist() for t in (0, 0.25, 0.75)]
         [[3.0, 0.0, 0.0], [2.0, 1.0, 0.0], [1.0, 1.5, 0.5]]
     """
+    check_compiled(compiled)
     of_leaf = cut_nodes(compiled)[:, : compiled.num_leaves]
     on_way = np.take_along_axis(weighting.factors, of_leaf, axis=1)
     ahead = on_way[::-1].cumsum(axis=0)[::-1]
@@ -135,6 +136,7 @@ def fine_to_coarse(weighting: Weighting, compiled: CompiledHierarchy) -> Schedul
         >>> [schedule(t).level_weights(camvid).tolist() for t in (0, 0.25, 0.75)]
         [[0.0, 0.0, 3.0], [0.0, 1.0, 2.0], [0.5, 1.5, 1.0]]
     """
+    check_compiled(compiled)
     of_leaf = cut_nodes(compiled)[:, : compiled.num_leaves]
     behind = np.take_along_axis(weighting.factors, of_leaf, axis=1).cumsum(axis=0)
     alone = np.zeros_like(weighting.factors)

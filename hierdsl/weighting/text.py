@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from hierdsl.compiler import CompiledHierarchy
+from hierdsl.compiler import CompiledHierarchy, check_compiled
 from hierdsl.diagnostics import nearest
 from hierdsl.weighting.presets import Measure, flat, hxe, level, levels, muller_smith
 from hierdsl.weighting.schedule import Schedule, coarse_to_fine, constant, fine_to_coarse
@@ -36,6 +36,7 @@ def parse(text: str, compiled: CompiledHierarchy) -> Weighting:
         >>> parse("hxe(.10)", camvid).name
         'hxe(0.1)'
     """
+    check_compiled(compiled)
     head, arguments = _call(text)
     if head in SCHEDULES:
         raise ValueError(f"{head} is a schedule over a training, no weighting; the weightings are: {_FORMS}")
@@ -61,6 +62,7 @@ def parse_schedule(text: str, compiled: CompiledHierarchy) -> Schedule:
         >>> parse_schedule("coarse_to_fine", camvid)(1).level_weights(camvid)
         array([1., 1., 1.])
     """
+    check_compiled(compiled)
     head, arguments = _call(text)
     if head not in SCHEDULES:
         forms = f"{_FORMS}; or over a training {_SCHEDULE_FORMS}"

@@ -13,10 +13,14 @@ from torch.nn import functional
 import hierdsl
 from hierdsl.loss import (
     HierarchicalCrossEntropyLoss,
+    NodeLogProbs,
     hierarchical_cross_entropy,
     hierarchical_level_losses,
+    hierarchical_linear_cross_entropy,
+    hierarchical_upsampled_cross_entropy,
     marginal_log_probs,
 )
+from hierdsl.metrics import ConfusionMatrix
 
 IGNORE = -100
 
@@ -328,6 +332,8 @@ def test_another_ignore_index():
         ({"reduction": "avg"}, "'mean', 'sum' or 'none', not 'avg'"),
         ({"label_smoothing": 1.5}, "between 0 and 1"),
         ({"level_weights": [1.0]}, "the hierarchy has 4 levels"),
+        ({"level_weights": "flat"}, r"weighting=hierdsl.weighting.parse\('flat', compiled\)"),
+        ({"target": torch.zeros(2, 5, 4, dtype=torch.long, device="meta")}, "on cpu and meta: move one"),
         ({"weight": [1.0]}, "the hierarchy has 11 leaves"),
     ],
 )
@@ -336,6 +342,67 @@ def test_wrong_arguments_say_what_is_wrong(change, message):
     arguments = {"logits": logits, "target": target, "compiled": FACES} | change
     with pytest.raises(ValueError, match=message):
         hierarchical_cross_entropy(**arguments)
+
+
+TAKE_COMPILED = {
+    "cross-entropy": lambda c: hierarchical_cross_entropy(*pixels(FACES), c),
+    "levels": lambda c: hierarchical_level_losses(*pixels(FACES), c),
+    "linear": lambda c: hierarchical_linear_cross_entropy(
+        torch.zeros(1, 2), torch.zeros(11, 2), None, torch.zeros(1, dtype=torch.long), c
+    ),
+    "upsampled": lambda c: hierarchical_upsampled_cross_entropy(*pixels(FACES), c),
+    "module": HierarchicalCrossEntropyLoss,
+    "log-probabilities": NodeLogProbs,
+    "confusion": ConfusionMatrix,
+    "flat": hierdsl.weighting.flat,
+    "hxe": lambda c: hierdsl.weighting.hxe(c, 0.1),
+    "level": lambda c: hierdsl.weighting.level(c, "fine"),
+    "level weights": lambda c: hierdsl.weighting.levels(c, [1.0]),
+    "node weights": lambda c: hierdsl.weighting.nodes(c, [1.0]),
+    "preset": hierdsl.weighting.muller_smith,
+    "parsed": lambda c: hierdsl.weighting.parse("flat", c),
+    "schedule": lambda c: hierdsl.weighting.parse_schedule("coarse_to_fine", c),
+    "to fine": lambda c: hierdsl.weighting.coarse_to_fine(hierdsl.weighting.flat(FACES), c),
+    "to coarse": lambda c: hierdsl.weighting.fine_to_coarse(hierdsl.weighting.flat(FACES), c),
+}
+
+
+@pytest.mark.parametrize("take", TAKE_COMPILED.values(), ids=TAKE_COMPILED)
+def test_a_hierarchy_that_is_not_compiled_is_refused_with_the_mend(take):
+    for wrong, kind in ((hierdsl.load("helen"), "Hierarchy"), ("helen", "str")):
+        with pytest.raises(TypeError, match=rf"not {kind}: hierdsl.compile_hierarchy\(hierdsl.load\("):
+            take(wrong)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"logits": np.zeros((2, 11, 5, 4))},
+            r"logits is a torch.Tensor, not ndarray: torch.as_tensor\(logits\)",
+        ),
+        ({"target": np.zeros((2, 5, 4), int)}, r"target is a torch.Tensor, not ndarray"),
+        ({"target": [0]}, "not list"),
+        ({"ignore_index": None}, "ignore_index is an integer, not None; one that no target has"),
+        ({"ignore_index": 255.0}, "an integer, not 255.0"),
+        ({"label_smoothing": "0.1"}, "label_smoothing is a number, not '0.1'"),
+        ({"focal_gamma": torch.tensor(2.0)}, r"focal_gamma is a number, not tensor\(2.\)"),
+    ],
+)
+def test_arguments_of_a_wrong_type_say_what_they_are(change, message):
+    logits, target = pixels(FACES)
+    for call in (hierarchical_cross_entropy, hierarchical_level_losses, hierarchical_upsampled_cross_entropy):
+        arguments = {"logits": logits, "target": target, "compiled": FACES} | change
+        with pytest.raises(TypeError, match=message):
+            call(**arguments)
+
+
+@pytest.mark.parametrize("number", [np.int64, np.uint8, int])
+def test_numbers_of_numpy_are_numbers(number):
+    logits, target = pixels(FACES)
+    expected = hierarchical_cross_entropy(logits, target, FACES, ignore_index=7, focal_gamma=2.0)
+    found = hierarchical_cross_entropy(logits, target, FACES, ignore_index=number(7), focal_gamma=number(2))
+    assert found == expected
 
 
 def test_a_group_with_no_leaf_has_no_probability():

@@ -16,6 +16,9 @@ def compile_hierarchy(hierarchy: Hierarchy) -> CompiledHierarchy:
     Returns:
         The tables; their shapes are documented at `CompiledHierarchy`.
 
+    Raises:
+        TypeError: It is no hierarchy, but a name or a text, say, or the None of a text with errors.
+
     Example:
         >>> from hierdsl import analyze
         >>> hierarchy, _ = analyze("tree\n    sky\n    flat\n        road\n        path\n")
@@ -23,6 +26,13 @@ def compile_hierarchy(hierarchy: Hierarchy) -> CompiledHierarchy:
         array([[ 0,  1,  1,  1],
                [ 0,  1,  2, -1]])
     """
+    if hierarchy is None:
+        raise TypeError("there is no hierarchy to compile: hierdsl.analyze found errors, its second result")
+    if not isinstance(hierarchy, Hierarchy):
+        raise TypeError(
+            f"what is compiled is a Hierarchy, not {type(hierarchy).__name__}: "
+            "hierdsl.load(NAME_OR_FILE) reads one, hierdsl.analyze(TEXT) a text"
+        )
     kept = [position for position, ignored in enumerate(hierarchy.ignored) if not ignored]
     order = np.array([*hierarchy.leaves, *hierarchy.inner_nodes])  # position of each node index
     index_of = np.full(len(hierarchy.nodes), IGNORE_INDEX, dtype=np.int64)

@@ -55,27 +55,51 @@ class ConfusionMatrix:
         check_compiled(compiled)
         self.compiled = compiled
         self.counts = torch.zeros(compiled.num_nodes, compiled.num_leaves, dtype=torch.int64, device=device)
+        self.wrong = self.counts.new_zeros(())
+        self._at_once = self.counts.device.type == "cpu"
 
     def update(self, target: Tensor, predicted: Tensor, ignore_index: int = IGNORE_INDEX) -> None:
         """Add pixels.
 
         Args:
             target: Node indices in [0, V) or `ignore_index`, any shape.
-            predicted: Leaf indices in [0, C), of the same shape.
+            predicted: Leaf indices in [0, C), of the same shape; of logits, `logits.argmax(1)`.
             ignore_index: Target value of pixels that do not count.
+
+        Raises:
+            TypeError: One is no tensor.
+            ValueError: Their shapes differ, or one is of no integer type; on the CPU also a value that is no index.
+                On other devices `scores` says that there was one: to look here would synchronise.
         """
-        leaves = self.compiled.num_leaves
-        # ignored pixels fall into one bin behind the matrix: no boolean indexing, which would synchronise
-        bins = torch.where(
-            target == ignore_index, self.counts.numel(), target.long() * leaves + predicted.long()
-        )
-        counts = torch.bincount(bins.flatten(), minlength=self.counts.numel() + 1)
-        self.counts += counts[:-1].view_as(self.counts)
+        _check(target, predicted)
+        (nodes, leaves), size = self.counts.shape, self.counts.numel()
+        counted = target != ignore_index
+        known = (target >= 0) & (target < nodes) & (predicted >= 0) & (predicted < leaves)
+        # two bins behind the matrix, for ignored pixels and for wrong ones: boolean indexing would synchronise
+        bins = torch.where(counted & known, target.long() * leaves + predicted.long(), size)
+        counts = torch.bincount((bins + (counted & ~known)).flatten(), minlength=size + 2)
+        if self._at_once and counts[-1]:
+            raise ValueError(self._no_index(int(counts[-1])))
+        self.counts += counts[:-2].view_as(self.counts)
+        self.wrong += counts[-1]
 
     def scores(self) -> list[LevelScores]:
-        """The scores of every level, coarse to fine."""
+        """The scores of every level, coarse to fine.
+
+        Raises:
+            ValueError: Some pixels had a target or a prediction that is no index.
+        """
+        if self.wrong:
+            raise ValueError(self._no_index(int(self.wrong)))
         counts = self.counts.cpu().numpy()
         return [self._level(counts, level) for level in range(self.compiled.num_levels)]
+
+    def _no_index(self, wrong: int) -> str:
+        nodes, leaves = self.counts.shape
+        return (
+            f"{wrong} pixels have a target that is no node index (0 to {nodes - 1}) and not ignore_index, "
+            f"or a predicted leaf that is none (0 to {leaves - 1}); encode raw ids with a label map first"
+        )
 
     def _level(self, counts: NDArray[np.int64], level: int) -> LevelScores:
         group, size = self.compiled.group[level], int(self.compiled.num_groups[level])
@@ -94,4 +118,19 @@ class ConfusionMatrix:
             pixels=matrix.sum(1),
             mean_iou=float(np.nanmean(iou)) if total else float("nan"),
             accuracy=float(hit.sum() / total) if total else float("nan"),
+        )
+
+
+def _check(target: Tensor, predicted: Tensor) -> None:
+    for name, value in (("target", target), ("predicted", predicted)):
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                f"{name} is a torch.Tensor, not {type(value).__name__}: torch.as_tensor({name}) makes one"
+            )
+        if value.is_floating_point() or value.is_complex() or value.dtype == torch.bool:
+            raise ValueError(f"{name} holds indices, an integer type, not {value.dtype}")
+    if target.shape != predicted.shape:
+        raise ValueError(
+            f"target of shape {tuple(target.shape)} and predicted of shape {tuple(predicted.shape)}: one leaf is "
+            "predicted for each target, of logits logits.argmax(1)"
         )

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -65,3 +66,55 @@ def test_groups_are_named_by_their_paths():
     scores = ConfusionMatrix(FACES).scores()
     assert scores[0].groups == ("background", "foreground")
     assert scores[2].groups[2] == "foreground/face/mouth"
+
+
+@pytest.mark.parametrize(
+    ("target", "predicted", "error", "message"),
+    [
+        (np.zeros(2, int), torch.tensor([0, 0]), TypeError, "target is a torch.Tensor, not ndarray"),
+        (torch.tensor([0, 0]), [0, 0], TypeError, "predicted is a torch.Tensor, not list"),
+        (
+            torch.tensor([0.0, 0.0]),
+            torch.tensor([0, 0]),
+            ValueError,
+            "target holds indices.*not torch.float32",
+        ),
+        (torch.tensor([0, 0]), torch.zeros(2, 11), ValueError, "predicted holds indices.*not torch.float32"),
+        (
+            torch.tensor([0, 0]),
+            torch.tensor([0]),
+            ValueError,
+            r"\(2,\) and predicted of shape \(1,\).*argmax\(1\)",
+        ),
+        (
+            torch.tensor([0, 17]),
+            torch.tensor([0, 0]),
+            ValueError,
+            r"1 pixels .*\(0 to 16\).*\(0 to 10\).*label map",
+        ),
+        (torch.tensor([-1, 17]), torch.tensor([0, 0]), ValueError, "2 pixels"),
+        (torch.tensor([0, 0]), torch.tensor([11, -1]), ValueError, "2 pixels"),
+    ],
+)
+def test_what_is_no_index_is_refused_and_counts_nowhere(target, predicted, error, message):
+    """A predicted leaf 11 of 11 would be leaf 0 of the next node."""
+    matrix = ConfusionMatrix(FACES)
+    with pytest.raises(error, match=message):
+        matrix.update(target, predicted)
+    assert not matrix.counts.any()
+
+
+def test_where_looking_would_wait_for_the_device_the_scores_say_it(monkeypatch):
+    matrix = ConfusionMatrix(FACES)
+    monkeypatch.setattr(matrix, "_at_once", False)
+    matrix.update(torch.tensor([0, 17, 3]), torch.tensor([0, 0, 11]))
+    matrix.update(torch.tensor([1]), torch.tensor([2]))
+    assert matrix.counts.sum() == 2
+    with pytest.raises(ValueError, match="2 pixels have a target that is no node index"):
+        matrix.scores()
+
+
+def test_an_ignored_pixel_may_have_any_prediction():
+    matrix = ConfusionMatrix(FACES)
+    matrix.update(torch.tensor([255, 3], dtype=torch.uint8), torch.tensor([99, 3]), ignore_index=255)
+    assert matrix.counts.sum() == matrix.counts[3, 3] == 1

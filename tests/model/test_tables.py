@@ -371,3 +371,15 @@ def test_colours_are_not_the_ids_of_the_same_numbers():
         return compile_hierarchy(analyze(BASE)[0].model_copy(update={"label_maps": {"": only}}))
 
     assert one(colors=True).hash != one(colors=False).hash
+
+
+def test_what_is_no_hierarchy_is_not_compiled():
+    for wrong in ("helen", compile_hierarchy(load("helen"))):
+        with pytest.raises(
+            TypeError, match=rf"not {type(wrong).__name__}: hierdsl.load\(NAME_OR_FILE\) reads one"
+        ):
+            compile_hierarchy(wrong)
+    broken, diagnostics = analyze("tree\n")
+    assert any(diagnostic.is_error for diagnostic in diagnostics)
+    with pytest.raises(TypeError, match=r"hierdsl.analyze found errors, its second result"):
+        compile_hierarchy(broken)

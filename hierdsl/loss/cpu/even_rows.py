@@ -11,16 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hierdsl.loss.cpu.arithmetic import TOGETHER, largest, log, log_of_product
-from hierdsl.loss.cpu.columns.tile import copy
 from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.exact import TINY
-from hierdsl.loss.cpu.lanes import LANES, add, divide, subtract_product, turn
+from hierdsl.loss.cpu.lanes import LANES, add, divide, subtract_product, turn, turn_back
 from hierdsl.loss.cpu.rows import exponentials, level_losses, terms_on_the_way
 from hierdsl.loss.cpu.terms import depth_of, even_factors, factors_on_the_way
 from hierdsl.loss.cpu.threads import Chunks, lent, part, share, take
 from hierdsl.loss.shape import Shape
 
-_BLOCK = 128  # channels that are turned at a time, from rows to lanes or back; a multiple of LANES
+_BLOCK = 512  # channels whose exponentials are made before they are turned to lanes; a multiple of LANES
 
 
 class Ranked(NamedTuple):
@@ -187,7 +186,7 @@ def even_rows(
                 if make:
                     for i in range(inner):  # factor / sum, summed downwards
                         add(r, i, r, up[leaves + i])
-                    _gradient(e, r, up, factors, turned, batch, count, gradient)
+                    _gradient(e, r, up, factors, batch, gradient)
                     for lane in range(count):
                         y = np.int64(target[batch[lane]])
                         if y < leaves:
@@ -212,7 +211,7 @@ def _leaves(
             spread[lane] += _spread(factors[first:last], z, peaks[lane])
         whole = (last - first) // LANES * LANES
         for c in range(0, whole, LANES):
-            turn(e, first + c, 0, turned, 0, c)
+            turn(e, first + c, turned, c)
         for c in range(whole, last - first):
             for lane in range(LANES):
                 e[first + c, lane] = turned[lane, c]
@@ -283,19 +282,14 @@ def _add_logs_of_products(factor: Any, begin: int, rows: int, sums: Any, logs: A
 
 
 @compiled()
-def _gradient(
-    e: Any, r: Any, up: Any, factors: Any, turned: Any, batch: Any, count: int, gradient: Any
-) -> None:
+def _gradient(e: Any, r: Any, up: Any, factors: Any, batch: Any, gradient: Any) -> None:
     """Turn e into the gradient, and write that of each row."""
-    for first in range(0, e.shape[0], _BLOCK):
-        last = min(first + _BLOCK, e.shape[0])
-        for c in range(first, last):
+    whole = e.shape[0] // LANES * LANES
+    for first in range(0, whole, LANES):
+        for c in range(first, first + LANES):
             subtract_product(e, c, r, up[c], -factors[c])
-        whole = (last - first) // LANES * LANES
-        for c in range(0, whole, LANES):
-            turn(turned, 0, c, e, first + c, 0)
-        for c in range(whole, last - first):
-            for lane in range(LANES):
-                turned[lane, c] = e[first + c, lane]
-        for lane in range(count):
-            copy(turned[lane], gradient[batch[lane], first:last], last - first)
+        turn_back(gradient, batch, first, e)
+    for c in range(whole, e.shape[0]):
+        subtract_product(e, c, r, up[c], -factors[c])
+        for lane in range(LANES - 1, -1, -1):  # so that of lanes with the same row it is the first's
+            gradient[batch[lane], c] = e[c, lane]

@@ -5,6 +5,7 @@ Numba does not have it look for such instructions after.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
@@ -41,34 +42,51 @@ def subtract_product(typing, to, i, of, j, number):  # type: ignore[no-untyped-d
 
 
 @_intrinsic
-def turn(typing, to, i, j, of, k, m):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG001
-    """to[i + a, j + b] = of[k + b, m + a] for a and b below 8: a square of numbers turned over.
+def turn(typing, to, i, of, j):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG001
+    """to[i + a, b] = of[b, j + a] for a and b below 8: a square of numbers turned over, of an array of eight rows."""
 
-    By squares of four, which machines with vectors of four numbers have instructions for.
+    def write(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        place = partial(_place, context, builder, signature, given)
+        rows = [_load(builder, place(2, _whole(n), given[3])) for n in range(LANES)]
+        for n, row in enumerate(_turned(builder, rows)):
+            _store(builder, row, place(0, builder.add(given[1], _whole(n)), _whole(0)))
+        return context.get_dummy_value()
+
+    return types.void(to, types.intp, of, types.intp), write
+
+
+@_intrinsic
+def turn_back(typing, to, rows, j, of):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG001
+    """to[rows[a], j + b] = of[j + b, a] for a and b below 8: the same, into rows by their numbers, (8,) int64.
+
+    A row that is named more than once is written the first of them.
     """
 
     def write(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        half = LANES // 2
-        for a in (0, half):
-            for b in (0, half):
-                rows = [
-                    _load(builder, _place(context, builder, signature, given, 3, b + n, a, half))
-                    for n in range(half)
-                ]
-                pairs = [_mix(builder, rows[n], rows[n + 2], at) for n in (0, 1) for at in (0, 2)]
-                # pairs: low halves of 0 and 2, high halves of 0 and 2, and of 1 and 3, one of each in turn
-                low_even, high_even, low_odd, high_odd = pairs
-                turned = [
-                    _mix(builder, low_even, low_odd, 0),
-                    _mix(builder, low_even, low_odd, 2),
-                    _mix(builder, high_even, high_odd, 0),
-                    _mix(builder, high_even, high_odd, 2),
-                ]
-                for n, row in enumerate(turned):
-                    _store(builder, row, _place(context, builder, signature, given, 0, a + n, b, half))
+        place = partial(_place, context, builder, signature, given)
+        numbers = context.make_array(signature.args[1])(context, builder, given[1])
+        columns = [
+            _load(builder, place(3, builder.add(given[2], _whole(n)), _whole(0))) for n in range(LANES)
+        ]
+        for n, row in reversed(list(enumerate(_turned(builder, columns)))):
+            number = builder.load(builder.gep(numbers.data, [_whole(n)]))
+            _store(builder, row, place(0, number, given[2]))
         return context.get_dummy_value()
 
-    return types.void(to, types.intp, types.intp, of, types.intp, types.intp), write
+    return types.void(to, rows, types.intp, of), write
+
+
+def _turned(builder: Any, rows: list[Any]) -> list[Any]:
+    """Eight vectors of eight as those of their columns, by instructions that machines with vectors of eight have."""
+    halves = [[0, 8, 1, 9, 4, 12, 5, 13], [2, 10, 3, 11, 6, 14, 7, 15]]
+    quarters = [[0, 1, 8, 9, 4, 5, 12, 13], [2, 3, 10, 11, 6, 7, 14, 15]]
+    wholes = [[0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15]]
+    pairs = [[_mix(builder, rows[n], rows[n + 1], order) for order in halves] for n in range(0, LANES, 2)]
+    fours = [
+        [_mix(builder, pairs[n][half], pairs[n + 1][half], order) for half in (0, 1) for order in quarters]
+        for n in (0, 2)
+    ]
+    return [_mix(builder, fours[0][n], fours[1][n], order) for order in wholes for n in range(4)]
 
 
 def _writing(other: int, result: Callable[[Any, Any, Any, Any], Any]) -> Callable[..., Any]:
@@ -82,10 +100,14 @@ def _writing(other: int, result: Callable[[Any, Any, Any, Any], Any]) -> Callabl
     return write
 
 
-def _mix(builder: Any, one: Any, other: Any, at: int) -> Any:
-    """Two numbers of each in turn, from a place on."""
-    order = ir.Constant(ir.VectorType(ir.IntType(32), 4), [at, 4 + at, at + 1, 5 + at])
-    return builder.shuffle_vector(one, other, order)
+def _mix(builder: Any, one: Any, other: Any, order: list[int]) -> Any:
+    """A vector of numbers of both, those of the second counted from 8."""
+    return builder.shuffle_vector(one, other, ir.Constant(ir.VectorType(ir.IntType(32), LANES), order))
+
+
+def _whole(number: int) -> Any:
+    """A number that is an index."""
+    return ir.Constant(ir.IntType(64), number)
 
 
 def _row(context: Any, builder: Any, signature: Any, given: Any, argument: int) -> Any:
@@ -95,16 +117,12 @@ def _row(context: Any, builder: Any, signature: Any, given: Any, argument: int) 
     return _as_vector(context, builder, signature.args[argument], builder.gep(array.data, [index]), LANES)
 
 
-def _place(
-    context: Any, builder: Any, signature: Any, given: Any, argument: int, down: int, right: int, length: int
-) -> Any:
-    """Where some numbers of a row lie, in an array of any width."""
+def _place(context: Any, builder: Any, signature: Any, given: Any, argument: int, i: Any, j: Any) -> Any:
+    """Where eight numbers of row i lie, from column j on, in an array of any width."""
     array = context.make_array(signature.args[argument])(context, builder, given[argument])
     width = builder.extract_value(array.shape, 1)
-    row = builder.add(given[argument + 1], ir.Constant(width.type, down))
-    column = builder.add(given[argument + 2], ir.Constant(width.type, right))
-    pointer = builder.gep(array.data, [builder.add(builder.mul(row, width), column)])
-    return _as_vector(context, builder, signature.args[argument], pointer, length)
+    pointer = builder.gep(array.data, [builder.add(builder.mul(i, width), j)])
+    return _as_vector(context, builder, signature.args[argument], pointer, LANES)
 
 
 def _as_vector(context: Any, builder: Any, of: Any, pointer: Any, length: int) -> Any:

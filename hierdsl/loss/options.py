@@ -72,11 +72,20 @@ def check_shapes(logits: Tensor, target: Tensor, tables: LossTables) -> None:
             f"logits of shape {tuple(logits.shape)}: "
             f"axis 1 must have the {tables.num_leaves} leaves of the hierarchy"
         )
-    if not logits.is_floating_point():
-        raise ValueError(f"logits are of a floating-point type, not {logits.dtype}")
     if target.shape != logits.shape[:1] + logits.shape[2:]:
         expected = tuple(logits.shape[:1] + logits.shape[2:])
         raise ValueError(f"target of shape {tuple(target.shape)}; these logits need {expected}")
+    check_types(logits, target)
+
+
+def check_types(logits: Tensor, target: Tensor) -> None:
+    """Refuse logits and targets of a wrong type, or on two devices.
+
+    Raises:
+        ValueError: They are.
+    """
+    if not logits.is_floating_point():
+        raise ValueError(f"logits are of a floating-point type, not {logits.dtype}")
     check_target_type(target)
     if logits.device != target.device:
         raise ValueError(f"logits and target are on {logits.device} and {target.device}: move one")

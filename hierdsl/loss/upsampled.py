@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy, check_compiled
-from hierdsl.loss.options import Options, Reduction, Smoothing, check_target_type, check_tensors
+from hierdsl.loss.options import Options, Reduction, Smoothing, check_tensors, check_types
 from hierdsl.loss.tiled import (
     Passed,
     Prepared,
@@ -161,8 +161,6 @@ def _check(logits: Tensor, target: Tensor, compiled: CompiledHierarchy) -> None:
             f"logits of shape {tuple(logits.shape)}: they need the {leaves} leaves of the hierarchy as axis 1 and "
             f"two axes of an image, (N, {leaves}, h, w)"
         )
-    if not logits.is_floating_point():
-        raise ValueError(f"logits are of a floating-point type, not {logits.dtype}")
     if target.ndim != 3 or len(target) != len(logits):
         raise ValueError(
             f"target of shape {tuple(target.shape)} and logits of shape {tuple(logits.shape)}: "
@@ -173,9 +171,7 @@ def _check(logits: Tensor, target: Tensor, compiled: CompiledHierarchy) -> None:
             f"logits of shape {tuple(logits.shape)} cannot be enlarged to a target of shape {tuple(target.shape)}: "
             "they are empty"
         )
-    check_target_type(target)
-    if logits.device != target.device:
-        raise ValueError(f"logits and target are on {logits.device} and {target.device}: move one")
+    check_types(logits, target)
 
 
 def _pass(

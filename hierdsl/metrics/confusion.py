@@ -56,7 +56,11 @@ class ConfusionMatrix:
         self.compiled = compiled
         self.counts = torch.zeros(compiled.num_nodes, compiled.num_leaves, dtype=torch.int64, device=device)
         self.wrong = self.counts.new_zeros(())
-        self._at_once = self.counts.device.type == "cpu"
+
+    @property
+    def _at_once(self) -> bool:
+        """Whether a look at a number does not wait for a device."""
+        return self.counts.device.type == "cpu"
 
     def update(self, target: Tensor, predicted: Tensor, ignore_index: int = IGNORE_INDEX) -> None:
         """Add pixels.

@@ -36,7 +36,6 @@ def parse(text: str, compiled: CompiledHierarchy) -> Weighting:
         >>> parse("hxe(.10)", camvid).name
         'hxe(0.1)'
     """
-    check_compiled(compiled)
     head, arguments = _call(text)
     if head in SCHEDULES:
         raise ValueError(f"{head} is a schedule over a training, no weighting; the weightings are: {_FORMS}")
@@ -62,7 +61,6 @@ def parse_schedule(text: str, compiled: CompiledHierarchy) -> Schedule:
         >>> parse_schedule("coarse_to_fine", camvid)(1).level_weights(camvid)
         array([1., 1., 1.])
     """
-    check_compiled(compiled)
     head, arguments = _call(text)
     if head not in SCHEDULES:
         forms = f"{_FORMS}; or over a training {_SCHEDULE_FORMS}"
@@ -90,6 +88,7 @@ def _preset(
     forms: str,
     words: tuple[str, ...],
 ) -> Weighting:
+    check_compiled(compiled)
     if head in ("muller_smith", "flat"):
         if arguments is not None:
             raise ValueError(f"{head} takes nothing in brackets: write {head}")

@@ -106,7 +106,7 @@ def test_what_is_no_index_is_refused_and_counts_nowhere(target, predicted, error
 
 def test_where_looking_would_wait_for_the_device_the_scores_say_it(monkeypatch):
     matrix = ConfusionMatrix(FACES)
-    monkeypatch.setattr(matrix, "_at_once", False)
+    monkeypatch.setattr(ConfusionMatrix, "_at_once", False)
     matrix.update(torch.tensor([0, 17, 3]), torch.tensor([0, 0, 11]))
     matrix.update(torch.tensor([1]), torch.tensor([2]))
     assert matrix.counts.sum() == 2

@@ -26,7 +26,8 @@ class Shape(NamedTuple):
             the channels below some node are no neighbours.
         opened: The nodes of `path` but for the target itself, whose children are siblings on the way, (V + 1, K)
             uint32; I + 1 where there are no more.
-        order: The inner nodes by their depth, (I,) uint32.
+        order: The inner nodes by their depth, (I,) uint32; of one depth, first the first children of their parents,
+            then the second ones, and so on, so that what is added to a parent is not waited for at once.
     """
 
     up: NDArray[Any]
@@ -64,7 +65,7 @@ def shape_of(compiled: CompiledHierarchy) -> Shape:
         groups=compiled.num_groups.astype(np.uint32),
         span=_span(up, leaves, inner),
         opened=np.where((path == inner) | (path == itself), inner + 1, path).astype(np.uint32),
-        order=np.argsort(compiled.depth[leaves:], kind="stable").astype(np.uint32),
+        order=_order(up[leaves:], compiled.depth[leaves:]).astype(np.uint32),
     )
 
 
@@ -78,6 +79,12 @@ def _path(compiled: CompiledHierarchy, inner: int) -> NDArray[Any]:
         path[walking, compiled.depth[at[walking]] - 1] = at[walking] - leaves
         at[walking] = compiled.parent[at[walking]]
     return path
+
+
+def _order(up: NDArray[Any], depth: NDArray[Any]) -> NDArray[Any]:
+    siblings, number = np.argsort(up, kind="stable"), np.empty_like(up)
+    number[siblings] = np.arange(up.size) - np.searchsorted(up[siblings], up[siblings])
+    return np.lexsort((number, depth))
 
 
 def _span(up: NDArray[Any], leaves: int, inner: int) -> NDArray[Any]:

@@ -25,7 +25,7 @@ from numba.core.caching import CacheImpl
 
 import hierdsl
 from hierdsl.loss import hierarchical_cross_entropy, hierarchical_level_losses
-from hierdsl.loss.cpu import arithmetic, lanes, threads
+from hierdsl.loss.cpu import arithmetic, lanes, rows, threads
 from hierdsl.loss.cpu import compiled as compilation
 from hierdsl.loss.cpu.lanes import LANES
 from hierdsl.loss.cpu.terms import count
@@ -189,16 +189,17 @@ def test_equals_the_papers_own_figures(shared, name, scale, dtype):
 
 @pytest.mark.parametrize("rows", [False, True])
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
+@pytest.mark.parametrize("channel", [3, 10])
 @pytest.mark.parametrize("smoothing", SMOOTHINGS[:3])
-def test_what_is_no_number_shows_where_it_counts_and_nowhere_else(rows, value, smoothing):
+def test_what_is_no_number_shows_where_it_counts_and_nowhere_else(rows, value, channel, smoothing):
     logits, target = pixels(FACES, (6,) if rows else (1, 6))
     flat = target.view(-1)
     flat[0] = IGNORE
     view = logits.view(6, 11) if rows else logits[0].T
-    view[0, 3] = value
+    view[0, channel] = value
     for spoilt in (False, True):
         if spoilt:
-            view[1, 3] = value
+            view[1, channel] = value
         z = logits.clone().requires_grad_()
         loss, levels = hierarchical_cross_entropy(
             z,
@@ -363,15 +364,21 @@ def test_exponential_and_logarithm():
     assert np.isnan(arithmetic.exp32(np.float32(np.nan)))
 
 
-def test_logarithm_of_a_product():
-    rng = np.random.default_rng(0)
-    for number, rtol in ((np.float32, 3e-7), (np.float64, 1e-14)):
-        values = np.exp(rng.uniform(-69, 12, 30 * arithmetic.TOGETHER)).astype(number)
-        find = njit(lambda values, at: arithmetic.log_of_product(values, at, 30))
-        exact = np.log(values.astype(np.float64)).reshape(-1, 30).sum(axis=0)
-        found = [find(values, at) for at in range(30)]
-        np.testing.assert_allclose(found, exact, rtol=rtol, atol=30 * rtol)
-        assert found == pytest.approx([arithmetic.log_of_product(values, at, 30) for at in range(30)])
+@pytest.mark.parametrize("count", [1, 2, 7, arithmetic.TOGETHER])
+@pytest.mark.parametrize(("number", "rtol"), [(np.float32, 3e-7), (np.float64, 1e-14)])
+def test_logarithm_of_a_product(count, number, rtol):
+    values = np.exp(np.random.default_rng(0).uniform(-69, 12, (200, LANES))).astype(number)
+    logs = np.log(values.astype(np.float64))
+    found = np.empty((150, LANES), number)
+    _logs_of_products(values, count, found)
+    exact = np.stack([logs[at : at + count].sum(axis=0) for at in range(len(found))])
+    np.testing.assert_allclose(found, exact, rtol=rtol, atol=100 * rtol)
+
+
+@njit
+def _logs_of_products(values, count, found):
+    for at in range(len(found)):
+        lanes.store(found, at * LANES, arithmetic.log_of_product(values, at * LANES, count))
 
 
 def test_logarithm_of_a_product_of_four():
@@ -388,31 +395,82 @@ def test_logarithm_of_a_product_of_four():
         )
 
 
-@pytest.mark.parametrize("number", [np.float32, np.float64])
-def test_rows_of_eight(number):
-    rng = np.random.default_rng(0)
-    eight, wide = rng.random((40, LANES)).astype(number), rng.random((LANES, 31)).astype(number)
-    rows, written = np.array([4, 9, 0, 7, 2, 2, 2, 2]), rng.random((11, 31)).astype(number)
-    before, written_before = eight.copy(), written.copy()
-    change = njit(
-        lambda eight, wide, written, rows: (
-            lanes.add(eight, 1, eight, 2),
-            lanes.divide(eight, 3, 0.5, eight, 4),
-            lanes.subtract_product(eight, 5, eight, 6, 0.25),
-            lanes.turn(eight, 10, wide, 17),
-            lanes.turn_back(written, rows, 20, eight),
+@njit
+def _on_vectors(rows, found, numbers):
+    a, b = lanes.load(rows, 0), lanes.load(rows, 13)  # of any place
+    factor = rows.dtype.type(0.5)
+    lanes.store(found, 0, a + b)
+    lanes.store(found, 1 * LANES, factor - a)
+    lanes.store(found, 2 * LANES, a * b - b * factor)
+    lanes.store(found, 3 * LANES, factor / b)
+    lanes.store(found, 4 * LANES, lanes.larger(a, b))
+    lanes.store(found, 5 * LANES, lanes.larger(factor, b))
+    lanes.store(found, 6 * LANES, lanes.smaller(a, b))
+    lanes.store(found, 7 * LANES, lanes.every(factor))
+    lanes.store(found, 8 * LANES, lanes.between(b, 2, 5))
+    lanes.store(found, 9 * LANES, lanes.between(b, -7, 1 << 20))
+    lanes.store(found, 10 * LANES, lanes.product(lanes.between(a, 3, 8), b / lanes.between(a, 3, 8)))
+    columns = lanes.turned(
+        (
+            lanes.load(rows, 0),
+            lanes.load(rows, 8),
+            lanes.load(rows, 16),
+            lanes.load(rows, 24),
+            lanes.load(rows, 32),
+            lanes.load(rows, 40),
+            lanes.load(rows, 48),
+            lanes.load(rows, 56),
         )
     )
-    change(eight, wide, written, rows)
-    before[1] += before[2]
-    before[3] = number(0.5) / before[4]
-    np.testing.assert_allclose(eight[5], 0.25 - before[5] * before[6], rtol=1e-6, atol=1e-7)
-    before[5] = eight[5]
-    before[10:18] = wide[:, 17:25].T
-    np.testing.assert_array_equal(eight, before)  # and no other row is touched
-    for lane in (0, 1, 2, 3, 4):  # of row 2 the first
-        written_before[rows[lane], 20:28] = before[20:28, lane]
-    np.testing.assert_array_equal(written, written_before)
+    lanes.store(found, 11 * LANES, columns[0])
+    lanes.store(found, 12 * LANES, columns[3])
+    lanes.store(found, 13 * LANES, columns[7])
+    numbers[0], numbers[1], numbers[2] = lanes.summed(a), lanes.largest_of(b), lanes.one_of(b, 6)
+
+
+@pytest.mark.parametrize("number", [np.float32, np.float64])
+def test_vectors(number):
+    rows = np.random.default_rng(0).uniform(0.2, 0.8, (LANES, LANES)).astype(number)
+    found, numbers = np.full((15, LANES), 7, number), np.empty(3, number)
+    _on_vectors(rows, found, numbers)
+    a, b = rows[0], rows.reshape(-1)[13:21]
+    places = np.arange(LANES)
+    expected = [
+        a + b,
+        0.5 - a,
+        a * b - b / 2,
+        0.5 / b,
+        np.maximum(a, b),
+        np.maximum(0.5, b),
+        np.minimum(a, b),
+        np.full(LANES, 0.5),
+        np.where((places >= 2) & (places < 5), b, 0),
+        b,
+        np.where(places >= 3, b, 0),  # 0 times infinity is 0
+        *rows.T[[0, 3, 7]],
+        np.full(LANES, 7),
+    ]
+    np.testing.assert_allclose(found, expected, rtol=4 * np.finfo(number).eps, atol=np.finfo(number).eps)
+    np.testing.assert_allclose(numbers, [a.sum(), b.max(), b[6]], rtol=4 * np.finfo(number).eps)
+
+
+@pytest.mark.parametrize(("number", "rtol"), [(np.float32, 3e-7), (np.float64, 1e-15)])
+def test_exponentials_and_logarithms_of_vectors_are_those_of_numbers(number, rtol):
+    x = np.append(-np.linspace(0, 86, 4000), [-np.inf, np.nan] * 4).astype(number)
+    found, logs = np.empty_like(x), np.empty_like(x)
+    _exp_and_log(x, found, logs)
+    np.testing.assert_allclose(found[:4000], np.exp(x[:4000].astype(np.float64)), rtol=rtol)
+    assert (found[4000::2] == 0).all()
+    assert np.isnan(found[4001::2]).all()
+    np.testing.assert_allclose(logs[:4000], np.log(found[:4000].astype(np.float64)), rtol=rtol, atol=rtol)
+
+
+@njit
+def _exp_and_log(x, found, logs):
+    for at in range(0, x.size, LANES):
+        e = arithmetic.exp(lanes.load(x, at))
+        lanes.store(found, at, e)
+        lanes.store(logs, at, arithmetic.log(e))
 
 
 @given(
@@ -495,10 +553,9 @@ def test_an_error_on_a_thread_is_raised(openmp, error, monkeypatch):
 
 @given(st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=70))
 def test_largest_number(values):
-    for number, find in ((np.float32, arithmetic.largest32), (np.float64, arithmetic.largest64)):
+    for number in (np.float32, np.float64):
         row = np.array(values, number)
-        assert find(row) == row.max()
-        assert np.isnan(find(np.append(row, number(np.nan))))
+        assert rows.largest(row) == row.max()
 
 
 def test_targets_are_counted_in_all_threads():

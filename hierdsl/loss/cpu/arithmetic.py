@@ -15,6 +15,18 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
+from hierdsl.loss.cpu.lanes import (
+    LANES,
+    Vector,
+    bits_shifted,
+    exponents,
+    larger,
+    load,
+    mantissas,
+    one_of,
+    vector_of,
+)
+
 _INLINE: Any = {"forceinline": True, "fastmath": {"contract"}}
 _F = np.float32
 # 2**-127, below which the exponential is taken for 0: beside a sum of 1 or more it is nothing
@@ -41,7 +53,8 @@ _L = tuple(
 )
 # of the square root of 1/2: less these, the exponent is that of x / 2**k in [sqrt(1/2), sqrt(2))
 _HALF = np.float32(0.707106781186547524).view(np.int32)
-TOGETHER = 8
+_SQRT2 = _F(1.41421356237309505)
+TOGETHER = 16
 """Numbers that `log_of_product` takes."""
 
 
@@ -55,9 +68,8 @@ def log(x: Any) -> Any:
     return math.log(x) if x > 0 else -math.inf
 
 
-def log_of_product(values: Any, at: int, step: int) -> Any:
-    """Sum of the logarithms of `TOGETHER` normal numbers above 0, `step` apart from `at` on."""
-    return sum(log(values[at + k * step]) for k in range(TOGETHER))
+def log_of_product(values: Any, at: int, count: int) -> Any:
+    """Sum of the logarithms of up to `TOGETHER` vectors of normal numbers above 0, neighbours from number `at` on."""
 
 
 def log_of_four(a: Any, b: Any, c: Any, d: Any) -> Any:
@@ -65,43 +77,58 @@ def log_of_four(a: Any, b: Any, c: Any, d: Any) -> Any:
     return log(a) + log(b) + log(c) + log(d)
 
 
-def largest(values: Any) -> Any:
-    """The largest of some numbers; if one is no number, that or another that is none or any number."""
-    return max(values)
+def _at_least(x: Any, least: Any) -> Any:
+    """The larger one; x if that is no number."""
+
+
+def _exponent(shifted: Any) -> Any:
+    """2**k, of the number that k + 127 lies in the lowest bits of."""
+
+
+def _reduced(x: Any) -> Any:
+    """A whole number k, and x / 2**k - 1, where x / 2**k is in [sqrt(1/2), sqrt(2))."""
 
 
 @njit(**_INLINE)
 def exp32(x: Any) -> Any:
-    """`exp` in float32."""
-    x = max(x, _LOWEST)
+    """`exp` in float32, of a number or of a `Vector`."""
+    x = _at_least(x, _LOWEST)
     shifted = x * _LOG2E + _SHIFT
     k = shifted - _SHIFT
     r = x - k * _LN2_HIGH - k * _LN2_LOW
-    p = _E[0]
-    p = p * r + _E[1]
+    p = r * _E[0] + _E[1]
     p = p * r + _E[2]
     p = p * r + _E[3]
     p = p * r + _E[4]
     p = p * r + _F(1)
-    return p * np.int32(np.float32(shifted).view(np.int32) << np.int32(23)).view(np.float32)
+    return p * _exponent(shifted)
+
+
+@njit(**_INLINE)
+def _reduced_number(x: Any) -> Any:
+    bits = np.float32(x).view(np.int32)
+    k = np.int32(np.int32(bits - _HALF) >> np.int32(23))
+    return _F(k), np.int32(bits - np.int32(k << np.int32(23))).view(np.float32) - _F(1)
+
+
+@njit(**_INLINE)
+def _reduced_vector(x: Any) -> Any:
+    k = exponents(x * _SQRT2) - _F(127)
+    return k, x * _exponent(_SHIFT - k) - _F(1)
 
 
 @njit(**_INLINE)
 def log32(x: Any) -> Any:
-    """`log` in float32."""
-    bits = np.float32(x).view(np.int32)
-    k = np.int32(np.int32(bits - _HALF) >> np.int32(23))
-    r = np.int32(bits - np.int32(k << np.int32(23))).view(np.float32) - _F(1)
-    exponent = _F(k)
-    p = _L[0]
-    p = p * r + _L[1]
+    """`log` in float32, of a number or of a `Vector`."""
+    exponent, r = _reduced(x)
+    p = r * _L[0] + _L[1]
     p = p * r + _L[2]
     p = p * r + _L[3]
     p = p * r + _L[4]
     p = p * r + _L[5]
     p = p * r + _L[6]
     square = r * r
-    tail = p * r * square + exponent * _LN2_LOW - _F(0.5) * square
+    tail = p * r * square + exponent * _LN2_LOW - square * _F(0.5)
     return r + tail + exponent * _LN2_HIGH
 
 
@@ -119,15 +146,44 @@ def _log_with(product: Any, exponents: Any, count: int) -> Any:
 
 
 @njit(**_INLINE)
-def log_of_product32(values: Any, at: int, step: int) -> Any:
-    """`log_of_product` in float32: that of the product of all mantissas, which is below 2**8."""
-    product, exponents = _F(1), np.int32(0)
-    for k in range(TOGETHER):
-        # Numba lets a signed index count from the end, and LLVM then cannot tell that these are neighbours
-        bits = np.float32(values[np.uintp(at) + np.uintp(k) * np.uintp(step)]).view(np.int32)
-        exponents = np.int32(exponents + np.int32(bits >> np.int32(23)))
-        product *= _mantissa(bits)
-    return _log_with(product, exponents, TOGETHER)
+def _parts(values: Any, at: int) -> tuple[Any, Any]:
+    """Mantissas and exponents of a vector."""
+    some = load(values, at)
+    return mantissas(some), exponents(some)
+
+
+@njit(**_INLINE)
+def _parts_of_two(values: Any, at: int) -> tuple[Any, Any]:
+    """The product of the mantissas of two vectors, and the sum of the exponents: of pairs, so as not to wait long."""
+    one, other = _parts(values, at), _parts(values, at + LANES)
+    return one[0] * other[0], one[1] + other[1]
+
+
+@njit(**_INLINE)
+def _parts_of_four(values: Any, at: int) -> tuple[Any, Any]:
+    one, other = _parts_of_two(values, at), _parts_of_two(values, at + 2 * LANES)
+    return one[0] * other[0], one[1] + other[1]
+
+
+@njit(**_INLINE)
+def _parts_of_eight(values: Any, at: int) -> tuple[Any, Any]:
+    one, other = _parts_of_four(values, at), _parts_of_four(values, at + 4 * LANES)
+    return one[0] * other[0], one[1] + other[1]
+
+
+@njit(**_INLINE)
+def log_of_product32(values: Any, at: int, count: int) -> Any:
+    """`log_of_product` in float32: that of the product of all mantissas, which is below 2**16."""
+    if count == TOGETHER:
+        one, other = _parts_of_eight(values, at), _parts_of_eight(values, at + 8 * LANES)
+        product, exponent = one[0] * other[0], one[1] + other[1]
+    else:
+        product, exponent = _parts(values, at)
+        for k in range(1, count):
+            more = _parts(values, at + k * LANES)
+            product, exponent = product * more[0], exponent + more[1]
+    exponent = exponent - _F(127 * count)
+    return log32(product) + exponent * _LN2_LOW + exponent * _LN2_HIGH
 
 
 @njit(**_INLINE)
@@ -149,58 +205,83 @@ def log_of_four32(a: Any, b: Any, c: Any, d: Any) -> Any:
 
 
 @njit(**_INLINE)
-def log_of_product64(values: Any, at: int, step: int) -> Any:
+def log_of_product64(values: Any, at: int, count: int) -> Any:
     """`log_of_product` in float64."""
-    total = np.float64(0)
-    for k in range(TOGETHER):
-        total += math.log(values[at + k * step])
+    total = log(load(values, at))
+    for k in range(at + LANES, at + count * LANES, LANES):
+        total = total + log(load(values, k))
     return total
 
-
-def _largest_as(integer: Any) -> Any:
-    """`largest` by the bits, of that type.
-
-    With all bits but the sign turned over below 0, they have the order of the numbers when read as integers; and
-    of integers, unlike floating-point numbers, a compiler knows that it may compare them in any order.
-    """
-    least, rest = integer(np.iinfo(integer).min), integer(np.iinfo(integer).max)
-    sign = integer(np.iinfo(integer).bits - 1)
-
-    @njit(**_INLINE)
-    def find(values: Any) -> Any:
-        best, as_integers = least, values.view(integer)
-        for c in range(values.size):  # iterating over the array itself would make no vector instructions
-            bits = as_integers[c]
-            best = max(best, integer(bits ^ (integer(bits >> sign) & rest)))
-        return integer(best ^ (integer(best >> sign) & rest)).view(values.dtype)
-
-    return find
-
-
-largest32, largest64 = _largest_as(np.int32), _largest_as(np.int64)
 
 # numba compares the arguments' names and annotations with those of what is overloaded, and wants a lambda to compile
 
 
+@overload(_at_least, jit_options=_INLINE)
+def _at_least_of(x, least):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001
+    if isinstance(x, Vector):
+        return lambda x, least: larger(least, x)
+    return lambda x, least: max(x, least)  # noqa: PLW0108
+
+
+@overload(_exponent, jit_options=_INLINE)
+def _exponent_of(shifted):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    if isinstance(shifted, Vector):
+        return lambda shifted: bits_shifted(shifted, 23)
+    return lambda shifted: np.int32(np.float32(shifted).view(np.int32) << np.int32(23)).view(np.float32)
+
+
 @overload(exp, jit_options=_INLINE)
 def _exp(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    if x == types.float32:
+    if x == types.float32 or (isinstance(x, Vector) and x.dtype == types.float32):
         return lambda x: exp32(x)  # noqa: PLW0108
+    if isinstance(x, Vector):
+        return lambda x: vector_of(
+            (
+                math.exp(one_of(x, 0)),
+                math.exp(one_of(x, 1)),
+                math.exp(one_of(x, 2)),
+                math.exp(one_of(x, 3)),
+                math.exp(one_of(x, 4)),
+                math.exp(one_of(x, 5)),
+                math.exp(one_of(x, 6)),
+                math.exp(one_of(x, 7)),
+            )
+        )
     return lambda x: math.exp(x)  # noqa: PLW0108
+
+
+@overload(_reduced, jit_options=_INLINE)
+def _reduced_of(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    if isinstance(x, Vector):
+        return lambda x: _reduced_vector(x)  # noqa: PLW0108
+    return lambda x: _reduced_number(x)  # noqa: PLW0108
 
 
 @overload(log, jit_options=_INLINE)
 def _log(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    if x == types.float32:
+    if x == types.float32 or (isinstance(x, Vector) and x.dtype == types.float32):
         return lambda x: log32(x)  # noqa: PLW0108
+    if isinstance(x, Vector):
+        return lambda x: vector_of(
+            (
+                log(one_of(x, 0)),
+                log(one_of(x, 1)),
+                log(one_of(x, 2)),
+                log(one_of(x, 3)),
+                log(one_of(x, 4)),
+                log(one_of(x, 5)),
+                log(one_of(x, 6)),
+                log(one_of(x, 7)),
+            )
+        )
     return lambda x: math.log(x) if x > 0 else -math.inf
 
 
 @overload(log_of_product, jit_options=_INLINE)
-def _log_of_product(values, at, step):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001
+def _log_of_product(values, at, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001
     if values.dtype == types.float32:
-        return lambda values, at, step: log_of_product32(values, at, step)  # noqa: PLW0108
-    return lambda values, at, step: log_of_product64(values, at, step)  # noqa: PLW0108
+        return lambda values, at, count: log_of_product32(values, at, count)  # noqa: PLW0108
+    return lambda values, at, count: log_of_product64(values, at, count)  # noqa: PLW0108
 
 
 @overload(log_of_four, jit_options=_INLINE)
@@ -208,10 +289,3 @@ def _log_of_four(a, b, c, d):  # type: ignore[no-untyped-def]  # noqa: ANN001, A
     if a == types.float32:
         return lambda a, b, c, d: log_of_four32(a, b, c, d)  # noqa: PLW0108
     return lambda a, b, c, d: math.log(a * b * c * d)
-
-
-@overload(largest, jit_options=_INLINE)
-def _largest(values):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    if values.dtype == types.float32:
-        return lambda values: largest32(values)  # noqa: PLW0108
-    return lambda values: largest64(values)  # noqa: PLW0108

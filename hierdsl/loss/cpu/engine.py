@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hierdsl.loss.cpu.columns import columns
-from hierdsl.loss.cpu.even_rows import even_rows, ranked
+from hierdsl.loss.cpu.even_rows import Places, even_rows, places_of, ranked
 from hierdsl.loss.cpu.exact import exactly
 from hierdsl.loss.cpu.memory import empty_like
 from hierdsl.loss.cpu.rows import rows
@@ -128,19 +128,32 @@ def prepare(
         ValueError: A target is neither a node nor `ignore_index`.
     """
     del plan
-    tree, weights_of = _arrays(*shape), weights.numpy()
+    tree, weights_of = _tree(*shape), weights.numpy()
     counts, total = _counted(
-        _as_long(target).reshape(-1), ignore_index, tree, weights_of, reduction == "mean"
+        _as_long(target).reshape(-1), ignore_index, tree.shape, weights_of, reduction == "mean"
     )
     # a whole number would be another type, for which the loops were compiled once more
     spread = Spread(float(label_smoothing), siblings, float(focal_gamma))
     return Run(tree, counts, total, factors.numpy(), weights_of, spread, real, ignore_index, levels)
 
 
+class _Tree:
+    """What depends on the tree alone."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+
+    @cached_property
+    def places(self) -> Places:
+        """See `even_rows`."""
+        found: Places = places_of(self.shape)
+        return found
+
+
 @lru_cache(maxsize=64)
-def _arrays(*shape: Tensor) -> Shape:
+def _tree(*shape: Tensor) -> _Tree:
     """The tensors as arrays; by their identity, as tensors are hashed by that."""
-    return Shape(*[table.numpy() for table in shape])
+    return _Tree(Shape(*[table.numpy() for table in shape]))
 
 
 class Spread(NamedTuple):
@@ -192,7 +205,7 @@ class Run:
 
     def __init__(
         self,
-        shape: Shape,
+        tree: _Tree,
         counts: NDArray[np.int64],
         total: NDArray[np.float64],
         factors: NDArray[np.float64],
@@ -202,11 +215,11 @@ class Run:
         ignore_index: int,
         levels: bool,
     ) -> None:
-        self.shape, self.ignore_index, self.levels = shape, ignore_index, levels
+        self.tree, self.shape, self.ignore_index, self.levels = tree, tree.shape, ignore_index, levels
         self.counts, self.total, self.factors, self.weights = counts, total, factors, weights
         self.spread, self.real = spread, real
         # the channels below each inner node are neighbours
-        self.in_order = len(shape.span) == len(shape.children) - 1
+        self.in_order = len(self.shape.span) == len(self.shape.children) - 1
 
     @cached_property
     def terms(self) -> Terms:
@@ -234,8 +247,8 @@ class Run:
             return sibling_rows, (nodes_and_factors, *factors, smoothing, focus)
         if siblings or smoothing == 0:
             return whole_rows, (self.terms,)
-        nodes = ranked(self.shape, *factors, smoothing, number)
-        return even_rows, (nodes, *factors, smoothing, focus)
+        nodes = ranked(self.shape, self.tree.places, self.counts, *factors, smoothing, _LIKE[self.real])
+        return even_rows, (self.tree.places, nodes, *factors, smoothing, focus)
 
     @property
     def by_rows(self) -> bool:

@@ -10,66 +10,108 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hierdsl.loss.cpu.arithmetic import TOGETHER, largest, log, log_of_product
+from hierdsl.loss.cpu.arithmetic import TOGETHER, exp, log, log_of_product
 from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.exact import TINY
-from hierdsl.loss.cpu.lanes import LANES, add, divide, subtract_product, turn, turn_back
-from hierdsl.loss.cpu.rows import exponentials, level_losses, terms_on_the_way
-from hierdsl.loss.cpu.terms import depth_of, even_factors, factors_on_the_way
+from hierdsl.loss.cpu.lanes import LANES, every, load, one_of, product, smaller, store, summed, turned
+from hierdsl.loss.cpu.rows import largest, level_losses, terms_on_the_way
+from hierdsl.loss.cpu.terms import cuts_of, depth_of, even_factors, factors_on_the_way
 from hierdsl.loss.cpu.threads import Chunks, lent, part, share, take
 from hierdsl.loss.shape import Shape
 
-_BLOCK = 512  # channels whose exponentials are made before they are turned to lanes; a multiple of LANES
 
-
-class Ranked(NamedTuple):
-    """The inner nodes in another order: by their depth.
+class Places(NamedTuple):
+    """The nodes of a tree in another order: the leaves and then the inner nodes by `Shape.order`.
 
     Attributes:
-        at: Place of each inner node, and of the root, (I + 1,) int64; the root stays the last.
-        up: Place of the node above each leaf and, in the new order, above each inner node, (V,) int64.
-        even: `Terms.even` with the inner nodes in this order, (D, V).
-        even_sum: `Terms.even_sum`.
+        at: Of each inner node, less the leaves, and of the root, (I + 1,) int64; the root is the last.
+        nodes: The place of each node, (V,) int64.
+        up: What `at` is of the node above the one at each place, (V,) int64.
+        depths: `at` of the first node of each depth and, last, I, (K + 1,) int64.
+        runs: The first of each run of leaves with the same parent and, last, their number, int64.
+        first: See `cuts_of`.
+        cuts: See there.
     """
 
     at: NDArray[Any]
+    nodes: NDArray[Any]
     up: NDArray[Any]
+    depths: NDArray[Any]
+    runs: NDArray[Any]
+    first: NDArray[Any]
+    cuts: NDArray[Any]
+
+
+class Ranked(NamedTuple):
+    """The factors of one call, in the order of the places.
+
+    Attributes:
+        even: See `Terms`.
+        even_sum: See there.
+        alike: Of each level and inner node, the one after the last neighbour with the same factor, (D, I) int64.
+    """
+
     even: NDArray[Any]
     even_sum: NDArray[Any]
-
-
-def ranked(
-    shape: Shape,
-    factors: NDArray[Any],
-    weights: NDArray[Any],
-    total: NDArray[Any],
-    smoothing: float,
-    real: Any,
-) -> Ranked:
-    """The tables of one call, the factors of the type `real`; the arguments are those of `even_rows`."""
-    at, up, even, even_sum = _ranked(shape, factors, weights, total, smoothing)
-    return Ranked(at, up, even.astype(real), even_sum.astype(real))
+    alike: NDArray[Any]
 
 
 @compiled()
-def _ranked(
-    shape: Shape, factors: Any, weights: Any, total: Any, smoothing: float
-) -> tuple[Any, Any, Any, Any]:
+def places_of(shape: Shape) -> Places:
+    """The places of the nodes of a tree."""
     inner = shape.order.size
     leaves = shape.up.size - inner
-    at, up, nodes = (
+    at, nodes, up = (
         np.empty(inner + 1, np.int64),
-        np.empty(leaves + inner, np.int64),
         np.arange(leaves + inner),
+        np.empty(leaves + inner, np.int64),
     )
     at[inner] = inner
-    for place in range(inner):
-        at[shape.order[place]] = place
-        nodes[leaves + place] = leaves + shape.order[place]
-    for place in range(leaves + inner):
-        up[place] = at[shape.up[nodes[place]]]
-    even, even_sum = even_factors(shape, nodes, factors, weights, total, smoothing)
-    return at, up, even, even_sum
+    depths = np.full(shape.path.shape[1] + 1, inner)
+    for place in range(inner - 1, -1, -1):
+        i = np.int64(shape.order[place])
+        at[i], nodes[leaves + i] = place, leaves + place
+        depths[depth_of(shape, leaves + i) - 1] = place
+    for v in range(leaves + inner):
+        up[nodes[v]] = at[shape.up[v]]
+    runs, count = np.zeros(leaves + 1, np.int64), 1
+    for c in range(1, leaves):
+        if up[c] != up[c - 1]:
+            runs[count] = c
+            count += 1
+    runs[count] = leaves
+    first, cuts = cuts_of(shape)
+    return Places(at, nodes, up, depths, runs[: count + 1], first, cuts)
+
+
+@compiled()
+def ranked(
+    shape: Shape,
+    places: Places,
+    counts: Any,
+    factors: Any,
+    weights: Any,
+    total: Any,
+    smoothing: float,
+    like: Any,
+) -> Ranked:
+    """The factors for the targets that are counted, of the type of an array `like`.
+
+    The other arguments are those of `even_rows`.
+    """
+    cuts, nodes = (places.first, places.cuts), places.nodes
+    even, even_sum = even_factors(cuts, nodes, shape.groups, factors, weights, total, smoothing, like)
+    inner = places.at.size - 1
+    leaves, alike = nodes.size - inner, np.full((total.size, inner), inner)
+    asked = np.zeros(total.size, np.bool_)
+    for v in range(counts.size):
+        if counts[v]:
+            asked[shape.rank[v]] = True
+    for level in np.flatnonzero(asked):
+        of_inner, ends = even[level, leaves:], alike[level]
+        for i in range(inner - 2, -1, -1):
+            ends[i] = ends[i + 1] if of_inner[i] == of_inner[i + 1] else i + 1
+    return Ranked(even, even_sum, alike)
 
 
 @compiled()
@@ -81,6 +123,7 @@ def even_rows(
     target: Any,
     ignore_index: int,
     shape: Shape,
+    places: Places,
     nodes: Ranked,
     factors_of: Any,
     weights: Any,
@@ -101,7 +144,8 @@ def even_rows(
         target: See there.
         ignore_index: See there.
         shape: See there.
-        nodes: The inner nodes in their order here.
+        places: The inner nodes in their order here.
+        nodes: The factors in that order.
         factors_of: See `rows`.
         weights: See there.
         total: See there.
@@ -114,20 +158,19 @@ def even_rows(
     if begin:
         share(begin, threads)
         return
-    chunks, logits, target, shape, nodes, factors_of, weights, total, gradient, losses = lent(
-        (chunks, logits, target, shape, nodes, factors_of, weights, total, gradient, losses)
+    chunks, logits, target, shape, places, nodes, factors_of, weights, total, gradient, losses = lent(
+        (chunks, logits, target, shape, places, nodes, factors_of, weights, total, gradient, losses)
     )
     real, leaves, steps, inner = logits.dtype, logits.shape[1], shape.path.shape[1], shape.children.size - 1
-    at, up, turned = nodes.at, nodes.up, np.empty((LANES, _BLOCK), real)
-    e, s, r = (
-        np.empty((leaves, LANES), real),
-        np.empty((inner + 1, LANES), real),
-        np.empty((inner + 1, LANES), real),
-    )
-    logs = np.empty(s.size, real)
+    at, up = places.at, places.up
+    e, s = np.empty((leaves, LANES), real), np.empty((inner + 1, LANES), real)
     peaks, spread, doubtful = np.empty(LANES, real), np.empty(LANES, real), np.empty(LANES, np.bool_)
-    parts, sums_of, nll = np.empty(steps + 1, real), np.empty(steps, real), np.empty(steps + 1, real)
-    of_leaf, batch = np.zeros(LANES, real), np.empty(LANES, np.int64)
+    parts, nll = np.empty(steps + 1, real), np.empty(steps + 1, real)
+    of_steps, of_leaf, batch = (
+        np.empty((LANES, steps), real),
+        np.zeros(LANES, real),
+        np.empty(LANES, np.int64),
+    )
     chunk = take(chunks.next)
     while chunk < chunks.taken.size:
         first, last, sums, aside = part(chunks, chunk)
@@ -153,40 +196,40 @@ def even_rows(
                     batch[lane] = batch[count - 1]
                 for lane in range(LANES):
                     peaks[lane] = largest(logits[batch[lane]])
-                _leaves(logits, batch, peaks, factors, up, turned, e, s, spread)
-                _sums(leaves, up, s, doubtful)
-                _add_logs(factors[leaves:], s.reshape(-1), logs, spread)
-                if make:
-                    for i in range(inner):
-                        divide(r, i, factors[leaves + i], s, i)
+                _leaves(logits, batch, peaks, factors, e, spread)
+                _sum_leaves(e, places.runs, up, s)
+                _sum_inner(leaves, up, s, doubtful)
+                _add_logs(factors[leaves:], nodes.alike[level], s, spread)
+                of_steps[:] = 0
                 for lane in range(count):
                     y, loss, whole = np.int64(target[batch[lane]]), real.type(0), s[inner, lane]
                     if not whole < np.inf or doubtful[lane]:
                         aside[taken] = batch[lane]
                         taken += 1
                     else:
-                        depth = depth_of(shape, y)
+                        depth, sums_of = depth_of(shape, y), of_steps[lane]
                         for step in range(depth):
                             sums_of[step] = s[at[shape.path[y, step]], lane]
                         own = logits[batch[lane], y] - peaks[lane] if y < leaves else log(whole)
                         factors_on_the_way(y, shape, factors_of, weights, total, smoothing, False, parts)
-                        loss, summed, of_leaf[lane] = terms_on_the_way(
+                        loss, of_target, of_leaf[lane] = terms_on_the_way(
                             own, whole, parts, focus, sums_of, nll, depth
                         )
                         loss += nodes.even_sum[level] * log(whole) - spread[lane]
-                        if make:
-                            for step in range(depth):
-                                r[at[shape.path[y, step]], lane] += sums_of[step]  # by now factor / sum
-                            r[inner, lane] = -(summed + nodes.even_sum[level]) / whole
+                        s[inner, lane] = -(of_target + nodes.even_sum[level]) / whole
                         if levels:
                             level_losses(shape, weights[y] / total, y, nll, sums[1:])
                     sums[0] += loss
                     if losses.size:
                         losses[batch[lane]] = loss
                 if make:
-                    for i in range(inner):  # factor / sum, summed downwards
-                        add(r, i, r, up[leaves + i])
-                    _gradient(e, r, up, factors, batch, gradient)
+                    for depth in range(steps):
+                        _divide(factors[leaves:], up[leaves:], places.depths[depth : depth + 2], s)
+                        for lane in range(count):
+                            i = shape.path[np.int64(target[batch[lane]]), depth]
+                            if i < inner:
+                                s[at[i], lane] += of_steps[lane, depth]  # factor / sum by now
+                    _gradient(e, s, up, factors, batch, gradient)
                     for lane in range(count):
                         y = np.int64(target[batch[lane]])
                         if y < leaves:
@@ -197,99 +240,133 @@ def even_rows(
 
 
 @compiled()
-def _leaves(
-    logits: Any, batch: Any, peaks: Any, factors: Any, up: Any, turned: Any, e: Any, s: Any, spread: Any
-) -> None:
-    """The exponentials, row by leaf, their sums below the parent of each, and the leaves' part of the spread."""
-    spread[:] = 0
+def _leaves(logits: Any, batch: Any, peaks: Any, factors: Any, e: Any, spread: Any) -> None:
+    """The exponentials, leaf by row, and the leaves' part of the spread, the sum of factor * (z - peak)."""
+    parts, whole = np.zeros((LANES, LANES), e.dtype), e.shape[0] // LANES * LANES
+    for c in range(0, whole, LANES):
+        some = load(factors, c)
+        square = turned(
+            (
+                _exponentials(logits, batch, peaks, 0, c, some, parts),
+                _exponentials(logits, batch, peaks, 1, c, some, parts),
+                _exponentials(logits, batch, peaks, 2, c, some, parts),
+                _exponentials(logits, batch, peaks, 3, c, some, parts),
+                _exponentials(logits, batch, peaks, 4, c, some, parts),
+                _exponentials(logits, batch, peaks, 5, c, some, parts),
+                _exponentials(logits, batch, peaks, 6, c, some, parts),
+                _exponentials(logits, batch, peaks, 7, c, some, parts),
+            )
+        )
+        store(e, c * LANES, square[0])
+        store(e, (c + 1) * LANES, square[1])
+        store(e, (c + 2) * LANES, square[2])
+        store(e, (c + 3) * LANES, square[3])
+        store(e, (c + 4) * LANES, square[4])
+        store(e, (c + 5) * LANES, square[5])
+        store(e, (c + 6) * LANES, square[6])
+        store(e, (c + 7) * LANES, square[7])
+    for lane in range(LANES):
+        spread[lane] = summed(load(parts, lane * LANES))
+        for c in range(whole, e.shape[0]):
+            x = logits[batch[lane], c] - peaks[lane]
+            spread[lane] += factors[c] * x if factors[c] != 0 else e.dtype.type(0)
+            e[c, lane] = exp(x)
+
+
+@compiled(inline=True)
+def _exponentials(logits: Any, batch: Any, peaks: Any, lane: int, c: int, factors: Any, spread: Any) -> Any:
+    """Those of eight channels of the row of a lane; a factor of 0 silences what is infinite."""
+    x = load(logits, batch[lane] * logits.shape[1] + c) - peaks[lane]
+    _add(spread, lane, product(factors, x))
+    return exp(x)
+
+
+@compiled()
+def _sum_leaves(e: Any, runs: Any, up: Any, s: Any) -> None:
+    """The sum of the leaves that are children of each inner node or the root."""
     s[:] = 0
-    for first in range(0, e.shape[0], _BLOCK):
-        last = min(first + _BLOCK, e.shape[0])
-        for lane in range(LANES):
-            z = logits[batch[lane], first:last]
-            exponentials(z, peaks[lane], turned[lane, : last - first])
-            spread[lane] += _spread(factors[first:last], z, peaks[lane])
-        whole = (last - first) // LANES * LANES
-        for c in range(0, whole, LANES):
-            turn(e, first + c, turned, c)
-        for c in range(whole, last - first):
-            for lane in range(LANES):
-                e[first + c, lane] = turned[lane, c]
-        for c in range(first, last):
-            add(s, up[c], e, c)
-
-
-@compiled(any_order=True)
-def _spread(factors: Any, z: Any, peak: Any) -> Any:
-    """The sum of factor * (z - peak); a factor of 0 silences what is infinite."""
-    found, zero = z.dtype.type(0), z.dtype.type(0)
-    for c in range(z.size):
-        found += factors[c] * (z[c] - peak) if factors[c] != zero else zero
-    return found
+    for run in range(runs.size - 1):
+        found = load(e, runs[run] * LANES)
+        for c in range(runs[run] + 1, runs[run + 1]):
+            found = found + load(e, c * LANES)
+        _add(s, up[runs[run]], found)
 
 
 @compiled()
-def _sums(leaves: int, up: Any, s: Any, doubtful: Any) -> None:
-    """Sum the sums upwards; whether one underflows."""
+def _sum_inner(leaves: int, up: Any, s: Any, doubtful: Any) -> None:
+    """Add the sums upwards; in which rows one underflows."""
+    least = every(s.dtype.type(1))
     for i in range(s.shape[0] - 2, -1, -1):
-        add(s, up[leaves + i], s, i)
-    tiny, values, found = s.dtype.type(TINY), s.reshape(-1), np.int32(0)
-    for j in range(values.size):
-        found = np.int32(found + np.int32(values[j] < tiny))
-    doubtful[:] = False
-    if found:
-        for j in range(values.size):
-            doubtful[j % LANES] |= values[j] < tiny
+        below = load(s, i * LANES)
+        _add(s, up[np.uintp(leaves + i)], below)
+        least = smaller(below, least)
+    for lane in range(LANES):
+        doubtful[lane] = one_of(least, lane) < TINY
+
+
+@compiled(inline=True)
+def _add(to: Any, i: int, vector: Any) -> None:
+    """Add to a row of eight."""
+    store(to, i * LANES, load(to, i * LANES) + vector)
 
 
 @compiled()
-def _add_logs(factors: Any, sums: Any, logs: Any, spread: Any) -> None:
-    """Add factor * log of the sum of each inner node."""
-    begin, end, left = 0, 0, 0  # of a run of equal factors; what is before `left` is done
+def _add_logs(factors: Any, alike: Any, sums: Any, spread: Any) -> None:
+    """Add factor * log of the sum of each inner node: of neighbours with the same factor, one logarithm."""
+    begin, found = 0, load(spread, 0)
     while begin < factors.size:
-        end = begin + 1
-        while end < factors.size and factors[end] == factors[begin]:
-            end += 1
-        rows = (end - begin) // TOGETHER
-        if rows:
-            _add_logs_of(factors, left, begin, sums, logs, spread)
-            _add_logs_of_products(factors[begin], begin, rows, sums, logs, spread)
-            left = begin + rows * TOGETHER
+        factor, end = factors[begin], alike[begin]
+        if factor != 0:
+            while begin + TOGETHER <= end:
+                found = found + factor * log_of_product(sums, begin * LANES, TOGETHER)
+                begin += TOGETHER
+            if begin < end:
+                found = found + factor * log_of_product(sums, begin * LANES, end - begin)
         begin = end
-    _add_logs_of(factors, left, factors.size, sums, logs, spread)
+    store(spread, 0, found)
 
 
 @compiled()
-def _add_logs_of(factors: Any, begin: int, end: int, sums: Any, logs: Any, spread: Any) -> None:
-    """One logarithm each."""
-    for j in range(begin * LANES, end * LANES):
-        logs[j] = log(sums[j])
-    for i in range(begin, end):
-        if factors[i] != 0:
-            for lane in range(LANES):
-                spread[lane] += factors[i] * logs[i * LANES + lane]
+def _divide(factors: Any, up: Any, places: Any, s: Any) -> None:
+    """Make the sums of nodes of one depth factor / sum, and add what has been made of the node above."""
+    for i in range(np.uintp(places[0]), np.uintp(places[1])):
+        above = load(s, up[i] * LANES)
+        store(s, i * LANES, above + factors[i] / load(s, i * LANES))
 
 
 @compiled()
-def _add_logs_of_products(factor: Any, begin: int, rows: int, sums: Any, logs: Any, spread: Any) -> None:
-    """One logarithm for as many nodes as `log_of_product` takes together."""
-    if factor != 0:
-        for j in range(rows * LANES):
-            logs[j] = log_of_product(sums, begin * LANES + j, rows * LANES)
-        for i in range(rows):
-            for lane in range(LANES):
-                spread[lane] += factor * logs[i * LANES + lane]
-
-
-@compiled()
-def _gradient(e: Any, r: Any, up: Any, factors: Any, batch: Any, gradient: Any) -> None:
-    """Turn e into the gradient, and write that of each row."""
-    whole = e.shape[0] // LANES * LANES
-    for first in range(0, whole, LANES):
-        for c in range(first, first + LANES):
-            subtract_product(e, c, r, up[c], -factors[c])
-        turn_back(gradient, batch, first, e)
-    for c in range(whole, e.shape[0]):
-        subtract_product(e, c, r, up[c], -factors[c])
-        for lane in range(LANES - 1, -1, -1):  # so that of lanes with the same row it is the first's
+def _gradient(e: Any, s: Any, up: Any, factors: Any, batch: Any, gradient: Any) -> None:
+    """Write the gradient of each row; of lanes with the same row, the first is written last."""
+    width = e.shape[0]
+    whole = width // LANES * LANES
+    for c in range(0, whole, LANES):
+        square = turned(
+            (
+                _slopes(e, s, up, factors, c),
+                _slopes(e, s, up, factors, c + 1),
+                _slopes(e, s, up, factors, c + 2),
+                _slopes(e, s, up, factors, c + 3),
+                _slopes(e, s, up, factors, c + 4),
+                _slopes(e, s, up, factors, c + 5),
+                _slopes(e, s, up, factors, c + 6),
+                _slopes(e, s, up, factors, c + 7),
+            )
+        )
+        store(gradient, batch[7] * width + c, square[7])
+        store(gradient, batch[6] * width + c, square[6])
+        store(gradient, batch[5] * width + c, square[5])
+        store(gradient, batch[4] * width + c, square[4])
+        store(gradient, batch[3] * width + c, square[3])
+        store(gradient, batch[2] * width + c, square[2])
+        store(gradient, batch[1] * width + c, square[1])
+        store(gradient, batch[0] * width + c, square[0])
+    for c in range(whole, width):
+        store(e, c * LANES, _slopes(e, s, up, factors, c))
+        for lane in range(LANES - 1, -1, -1):
             gradient[batch[lane], c] = e[c, lane]
+
+
+@compiled(inline=True)
+def _slopes(e: Any, s: Any, up: Any, factors: Any, c: int) -> Any:
+    """The gradient of a channel in eight rows, from its exponentials."""
+    return -factors[c] - load(e, c * LANES) * load(s, up[c] * LANES)

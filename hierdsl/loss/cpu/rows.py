@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from hierdsl.loss.cpu.arithmetic import exp, largest, log
+from hierdsl.loss.cpu.arithmetic import exp, log
 from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.exact import TINY
 from hierdsl.loss.cpu.focal import MOST_FACTORS
+from hierdsl.loss.cpu.lanes import LANES, between, every, larger, largest_of, load, store, summed
 from hierdsl.loss.cpu.terms import depth_of, factors_on_the_way, step_at
-from hierdsl.loss.cpu.threads import Chunks, lent, part, share, take
+from hierdsl.loss.cpu.threads import Chunks, keep, lent, part, share, take
 from hierdsl.loss.shape import Shape
+
+_FEW = 512
 
 
 @compiled()
@@ -63,8 +66,14 @@ def rows(
         (chunks, logits, target, shape, factors_of, weights, total, gradient, losses)
     )
     leaves, steps = logits.shape[1], shape.path.shape[1]
-    e, parts = np.empty(leaves, logits.dtype), np.empty(steps + 1, logits.dtype)
-    sums_of, nll = np.empty(steps, logits.dtype), np.empty(steps + 1, logits.dtype)
+    real = logits.dtype
+    scratch = (
+        np.zeros(leaves + LANES, real),
+        np.empty(steps + 1, real),
+        np.empty(steps, real),
+        np.empty(steps + 1, real),
+    )
+    e, parts, sums_of, nll = lent(scratch)
     chunk = take(chunks.next)
     while chunk < chunks.taken.size:
         first, last, sums, aside = part(chunks, chunk)
@@ -97,21 +106,27 @@ def rows(
                 losses[m] = loss
         chunks.taken[chunk] = taken
         chunk = take(chunks.next)
+    keep(scratch)
 
 
 @compiled()
 def _sums_on_the_way(e: Any, y: int, shape: Shape, sums: Any) -> int:
     """Write the sum of each inner node on the way to the target; how many there are."""
-    leaves, depth = e.size, int(depth_of(shape, y))
+    leaves, depth = e.size - LANES, int(depth_of(shape, y))
     # what the sum holds already, from the target up
-    start = y if y < leaves else shape.span[y - leaves, 0]
-    end = y + np.uint32(1) if y < leaves else start
-    below = e[y] if y < leaves else e.dtype.type(0)
+    start = np.int64(y if y < leaves else shape.span[y - leaves, 0])
+    end = start + 1 if y < leaves else start
+    none = every(e.dtype.type(0))
+    below = sum_of(e, start, end, none)
     for step in range(depth - 1, -1, -1):
         i = shape.path[y, step]
-        below += sum_of(e[shape.span[i, 0] : start]) + sum_of(e[end : shape.span[i, 1]])
-        start, end = shape.span[i, 0], shape.span[i, 1]
-        sums[step] = below
+        begin, after = np.int64(shape.span[i, 0]), np.int64(shape.span[i, 1])
+        if after - begin <= _FEW:  # the lengths of the pieces are hard to guess
+            below = sum_of(e, begin, after, none)
+        else:
+            below = sum_of(e, end, after, sum_of(e, begin, start, below))
+        start, end = begin, after
+        sums[step] = summed(below)
     return depth
 
 
@@ -155,9 +170,25 @@ def _focal(nll: Any, gamma: Any) -> tuple[Any, Any]:
     return power * rest, power * (rest + gamma * nll * p)
 
 
-@compiled(any_order=True)
+@compiled()
 def exponentials(z: Any, peak: Any, e: Any) -> Any:
-    """Write e**(z - peak) and give their sum, in whichever order is fast."""
+    """Write e**(z - peak), and give their sum."""
+    total, whole = every(z.dtype.type(0)), z.size // LANES * LANES
+    for c in range(0, whole, LANES):
+        some = exp(load(z, c) - peak)
+        store(e, c, some)
+        total = total + some
+    if z.size < LANES:
+        return _exponentials_of_few(z, peak, e)
+    if whole < z.size:  # some once more
+        last = exp(load(z, z.size - LANES) - peak)
+        store(e, z.size - LANES, last)
+        total = total + between(last, whole + LANES - z.size, LANES)
+    return summed(total)
+
+
+@compiled()
+def _exponentials_of_few(z: Any, peak: Any, e: Any) -> Any:
     total = z.dtype.type(0)
     for c in range(z.size):
         e[c] = exp(z[c] - peak)
@@ -165,13 +196,31 @@ def exponentials(z: Any, peak: Any, e: Any) -> Any:
     return total
 
 
-@compiled(any_order=True)
-def sum_of(values: Any) -> Any:
-    """The sum, in whichever order is fast."""
-    total = values.dtype.type(0)
-    for c in range(values.size):
-        total += values[c]
-    return total
+@compiled()
+def largest(z: Any) -> Any:
+    """The largest of some numbers; any number or none where one is none."""
+    real = z.dtype.type
+    one = other = every(real(-np.inf))
+    most, twice = real(-np.inf), 2 * LANES
+    for c in range(0, z.size // twice * twice, twice):
+        one = larger(load(z, c), one)
+        other = larger(load(z, c + LANES), other)
+    for c in range(z.size // twice * twice, z.size):
+        most = max(most, z[c])
+    return max(most, largest_of(larger(one, other)))
+
+
+@compiled(inline=True)
+def sum_of(e: Any, begin: int, end: int, total: Any) -> Any:
+    """Add numbers that are neighbours to a vector; LANES more may be read than are summed."""
+    other = every(e.dtype.type(0))
+    while begin + 2 * LANES <= end:
+        total = total + load(e, begin)
+        other = other + load(e, begin + LANES)
+        begin += 2 * LANES
+    for c in range(begin, end, LANES):
+        other = other + between(load(e, c), 0, end - c)
+    return total + other
 
 
 @compiled()

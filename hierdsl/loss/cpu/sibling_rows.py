@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hierdsl.loss.cpu.arithmetic import largest, log
+from hierdsl.loss.cpu.arithmetic import log
 from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.exact import TINY
-from hierdsl.loss.cpu.rows import exponentials, level_losses, scaled, sum_of, terms_on_the_way
+from hierdsl.loss.cpu.lanes import LANES, every, summed
+from hierdsl.loss.cpu.rows import exponentials, largest, level_losses, scaled, sum_of, terms_on_the_way
 from hierdsl.loss.cpu.terms import depth_of, factors_on_the_way
 from hierdsl.loss.cpu.threads import Chunks, lent, part, share, take
 from hierdsl.loss.shape import Shape
@@ -81,7 +82,7 @@ def sibling_rows(
     )
     first_child, children = siblings.first, siblings.nodes
     real, leaves, steps, inner = logits.dtype, logits.shape[1], shape.path.shape[1], shape.children.size - 1
-    e, parts, s = np.empty(leaves, real), np.empty(steps + 1, real), np.empty(inner + 1, real)
+    e, parts, s = np.zeros(leaves + LANES, real), np.empty(steps + 1, real), np.empty(inner + 1, real)
     sums_of, nll = np.empty(steps, real), np.empty(steps + 1, real)
     chunk = take(chunks.next)
     while chunk < chunks.taken.size:
@@ -143,21 +144,26 @@ def sibling_rows(
 @compiled()
 def _sums(e: Any, shape: Shape, first_child: Any, children: Any, y: int, opened: int, s: Any) -> Any:
     """Write the sum of each inner node that is on the way or a child of a node on it; the least."""
-    leaves, inner, lowest = e.size, s.size - 1, e.dtype.type(1)
+    leaves, inner, lowest = e.size - LANES, s.size - 1, e.dtype.type(1)
+    none = every(e.dtype.type(0))
     for step in range(opened - 1, -1, -1):  # what is on the way is summed before its parent is
         i = inner if step == 0 else np.int64(shape.path[y, step - 1])
         on = np.int64(leaves + shape.path[y, step]) if step < opened - 1 else y
-        summed = e.dtype.type(0)
+        total = e.dtype.type(0)
         for v in children[first_child[i] : first_child[i + 1]]:
             if v < leaves:
-                summed += e[v]
+                total += e[v]
             else:
                 if v != on or step == opened - 1:
-                    s[v - leaves] = sum_of(e[shape.span[v - leaves, 0] : shape.span[v - leaves, 1]])
+                    s[v - leaves] = summed(
+                        sum_of(
+                            e, np.int64(shape.span[v - leaves, 0]), np.int64(shape.span[v - leaves, 1]), none
+                        )
+                    )
                     lowest = min(lowest, s[v - leaves])
-                summed += s[v - leaves]
-        s[i] = summed
-        lowest = min(lowest, summed)
+                total += s[v - leaves]
+        s[i] = total
+        lowest = min(lowest, total)
     return lowest
 
 

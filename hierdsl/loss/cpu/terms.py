@@ -133,21 +133,36 @@ def sibling_factors(
 
 
 @compiled()
-def even_factors(
-    shape: Shape, order: Any, factors: Any, weights: Any, total: Any, smoothing: float
-) -> tuple[Any, Any]:
-    """`Terms.even`, with the nodes in some order, (V,), and `Terms.even_sum`."""
-    nodes, levels = shape.node.shape
-    even, summed = np.zeros((levels, nodes)), np.zeros(levels)
+def cuts_of(shape: Shape) -> tuple[Any, Any]:
+    """The nodes of the cut of each level: `nodes[first[level] : first[level + 1]]`."""
+    levels = shape.groups.size
+    first, nodes = np.zeros(levels + 1, np.int64), np.empty(shape.node.size, np.int64)
     for level in range(levels):
-        share, all_of_level = smoothing / total[level] / shape.groups[level], 0.0
-        for place in range(nodes):
-            v, factor = order[place], even[level - 1, place] if level > 0 else 0.0
+        end = first[level]
+        for v in range(shape.node.shape[0]):
             if shape.node[v, level] == v:
-                factor += share * factors[level, v] * weights[v]
-            even[level, place] = factor
-            all_of_level += factor
-        summed[level] = all_of_level
+                nodes[end] = v
+                end += 1
+        first[level + 1] = end
+    return first, nodes[: first[levels]]
+
+
+@compiled()
+def even_factors(
+    cuts: Any, places: Any, groups: Any, factors: Any, weights: Any, total: Any, smoothing: float, real: Any
+) -> tuple[Any, Any]:
+    """`Terms.even`, of the type of an array `real`, with each node at some place, and `Terms.even_sum`."""
+    first, nodes = cuts
+    even, summed = np.empty((groups.size, places.size), real.dtype), np.empty(groups.size, real.dtype)
+    running, whole = np.zeros(places.size), 0.0
+    for level in range(groups.size):
+        share = smoothing / total[level] / groups[level]
+        for k in range(first[level], first[level + 1]):
+            factor = share * factors[level, nodes[k]] * weights[nodes[k]]
+            running[places[nodes[k]]] += factor
+            whole += factor
+        even[level] = running
+        summed[level] = whole
     return even, summed
 
 
@@ -192,12 +207,16 @@ def terms(
                 number = step_at(u, before, number, nodes - inner, steps)
                 step[v, level] = number
                 before = u
-    even, even_sum = np.zeros((1, 1)), np.zeros(levels)
+    real = like.dtype
+    even, even_sum = np.zeros((1, 1), real), np.zeros(levels, real)
     sibling, sibling_sum = np.zeros(1), np.zeros(inner + 2)
     if smoothing > 0 and siblings:
         sibling, sibling_sum = sibling_factors(shape, factors, weights, total, smoothing)
     elif smoothing > 0:
-        even, even_sum = even_factors(shape, np.arange(nodes), factors, weights, total, smoothing)
+        groups, places = shape.groups, np.arange(nodes)
+        even, even_sum = even_factors(
+            cuts_of(shape), places, groups, factors, weights, total, smoothing, like
+        )
     opened = np.zeros(nodes + 1)
     if sibling.size > 1:
         for v in range(nodes):
@@ -205,7 +224,6 @@ def terms(
                 opened[v] = sibling_sum[inner]
                 for k in range(steps):
                     opened[v] += sibling_sum[shape.opened[v, k]]
-    real = like.dtype
     return Terms(
         target.astype(real),
         _alike(shape, counts, target, whole, focus).astype(real),
@@ -213,8 +231,8 @@ def terms(
         own.astype(real),
         step,
         _levels_alike(counts, own, step).astype(real),
-        even.astype(real),
-        even_sum.astype(real),
+        even,
+        even_sum,
         sibling.astype(real),
         sibling_sum.astype(real),
         opened.astype(real),

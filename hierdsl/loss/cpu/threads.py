@@ -160,6 +160,8 @@ def share(typing, begin, threads):  # type: ignore[no-untyped-def]  # noqa: ANN0
 def lent(typing, value):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG001
     """The same array, or tuple of arrays and others, as nobody's property: for arguments, which outlive the call.
 
+    What a function has made itself it must `keep`.
+
     Numba counts for each array how often it is in use, at every row that is taken of it, and the threads would wait
     for each other to count.
     """
@@ -168,6 +170,16 @@ def lent(typing, value):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
         return _lent(context, builder, value, given[0])
 
     return value(value), write
+
+
+@_intrinsic
+def keep(typing, value):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG001
+    """Do nothing: what was lent of this is there until here."""
+
+    def write(context: Any, _: Any, __: Any, ___: Any) -> Any:
+        return context.get_dummy_value()
+
+    return types.void(value), write
 
 
 def _lent(context: Any, builder: Any, kind: Any, value: Any) -> Any:

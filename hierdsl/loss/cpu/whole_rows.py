@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from hierdsl.loss.cpu.arithmetic import largest, log
+from hierdsl.loss.cpu.arithmetic import log
 from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.exact import TINY
-from hierdsl.loss.cpu.rows import exponentials, level_losses, terms_on_the_way
+from hierdsl.loss.cpu.rows import exponentials, largest, level_losses, terms_on_the_way
 from hierdsl.loss.cpu.structures import Terms
 from hierdsl.loss.cpu.terms import depth_of
 from hierdsl.loss.cpu.threads import Chunks, lent, part, share, take

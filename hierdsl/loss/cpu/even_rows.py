@@ -107,9 +107,9 @@ def ranked(
     for v in range(counts.size):
         if counts[v]:
             asked[shape.rank[v]] = True
-    for level in np.flatnonzero(asked):
+    for level in range(total.size):
         of_inner, ends = even[level, leaves:], alike[level]
-        for i in range(inner - 2, -1, -1):
+        for i in range(inner - 2 if asked[level] else -1, -1, -1):
             ends[i] = ends[i + 1] if of_inner[i] == of_inner[i + 1] else i + 1
     return Ranked(even, even_sum, alike)
 
@@ -242,43 +242,40 @@ def even_rows(
 @compiled()
 def _leaves(logits: Any, batch: Any, peaks: Any, factors: Any, e: Any, spread: Any) -> None:
     """The exponentials, leaf by row, and the leaves' part of the spread, the sum of factor * (z - peak)."""
-    parts, whole = np.zeros((LANES, LANES), e.dtype), e.shape[0] // LANES * LANES
+    whole = e.shape[0] // LANES * LANES
+    parts, square = np.zeros((LANES, LANES), e.dtype), np.empty((LANES, LANES), e.dtype)
     for c in range(0, whole, LANES):
         some = load(factors, c)
-        square = turned(
+        for lane in range(LANES):
+            x = load(logits, batch[lane] * e.shape[0] + c) - peaks[lane]
+            _add(parts, lane, product(some, x))  # a factor of 0 silences what is infinite
+            store(square, lane * LANES, exp(x))
+        leaves = turned(
             (
-                _exponentials(logits, batch, peaks, 0, c, some, parts),
-                _exponentials(logits, batch, peaks, 1, c, some, parts),
-                _exponentials(logits, batch, peaks, 2, c, some, parts),
-                _exponentials(logits, batch, peaks, 3, c, some, parts),
-                _exponentials(logits, batch, peaks, 4, c, some, parts),
-                _exponentials(logits, batch, peaks, 5, c, some, parts),
-                _exponentials(logits, batch, peaks, 6, c, some, parts),
-                _exponentials(logits, batch, peaks, 7, c, some, parts),
+                load(square, 0),
+                load(square, 1 * LANES),
+                load(square, 2 * LANES),
+                load(square, 3 * LANES),
+                load(square, 4 * LANES),
+                load(square, 5 * LANES),
+                load(square, 6 * LANES),
+                load(square, 7 * LANES),
             )
         )
-        store(e, c * LANES, square[0])
-        store(e, (c + 1) * LANES, square[1])
-        store(e, (c + 2) * LANES, square[2])
-        store(e, (c + 3) * LANES, square[3])
-        store(e, (c + 4) * LANES, square[4])
-        store(e, (c + 5) * LANES, square[5])
-        store(e, (c + 6) * LANES, square[6])
-        store(e, (c + 7) * LANES, square[7])
+        store(e, c * LANES, leaves[0])
+        store(e, (c + 1) * LANES, leaves[1])
+        store(e, (c + 2) * LANES, leaves[2])
+        store(e, (c + 3) * LANES, leaves[3])
+        store(e, (c + 4) * LANES, leaves[4])
+        store(e, (c + 5) * LANES, leaves[5])
+        store(e, (c + 6) * LANES, leaves[6])
+        store(e, (c + 7) * LANES, leaves[7])
     for lane in range(LANES):
         spread[lane] = summed(load(parts, lane * LANES))
         for c in range(whole, e.shape[0]):
             x = logits[batch[lane], c] - peaks[lane]
             spread[lane] += factors[c] * x if factors[c] != 0 else e.dtype.type(0)
             e[c, lane] = exp(x)
-
-
-@compiled(inline=True)
-def _exponentials(logits: Any, batch: Any, peaks: Any, lane: int, c: int, factors: Any, spread: Any) -> Any:
-    """Those of eight channels of the row of a lane; a factor of 0 silences what is infinite."""
-    x = load(logits, batch[lane] * logits.shape[1] + c) - peaks[lane]
-    _add(spread, lane, product(factors, x))
-    return exp(x)
 
 
 @compiled()
@@ -340,33 +337,33 @@ def _gradient(e: Any, s: Any, up: Any, factors: Any, batch: Any, gradient: Any) 
     width = e.shape[0]
     whole = width // LANES * LANES
     for c in range(0, whole, LANES):
-        square = turned(
+        rows = turned(
             (
-                _slopes(e, s, up, factors, c),
-                _slopes(e, s, up, factors, c + 1),
-                _slopes(e, s, up, factors, c + 2),
-                _slopes(e, s, up, factors, c + 3),
-                _slopes(e, s, up, factors, c + 4),
-                _slopes(e, s, up, factors, c + 5),
-                _slopes(e, s, up, factors, c + 6),
-                _slopes(e, s, up, factors, c + 7),
+                _slope(e, s, up, factors, c),
+                _slope(e, s, up, factors, c + 1),
+                _slope(e, s, up, factors, c + 2),
+                _slope(e, s, up, factors, c + 3),
+                _slope(e, s, up, factors, c + 4),
+                _slope(e, s, up, factors, c + 5),
+                _slope(e, s, up, factors, c + 6),
+                _slope(e, s, up, factors, c + 7),
             )
         )
-        store(gradient, batch[7] * width + c, square[7])
-        store(gradient, batch[6] * width + c, square[6])
-        store(gradient, batch[5] * width + c, square[5])
-        store(gradient, batch[4] * width + c, square[4])
-        store(gradient, batch[3] * width + c, square[3])
-        store(gradient, batch[2] * width + c, square[2])
-        store(gradient, batch[1] * width + c, square[1])
-        store(gradient, batch[0] * width + c, square[0])
+        store(gradient, batch[7] * width + c, rows[7])
+        store(gradient, batch[6] * width + c, rows[6])
+        store(gradient, batch[5] * width + c, rows[5])
+        store(gradient, batch[4] * width + c, rows[4])
+        store(gradient, batch[3] * width + c, rows[3])
+        store(gradient, batch[2] * width + c, rows[2])
+        store(gradient, batch[1] * width + c, rows[1])
+        store(gradient, batch[0] * width + c, rows[0])
     for c in range(whole, width):
-        store(e, c * LANES, _slopes(e, s, up, factors, c))
+        store(e, c * LANES, _slope(e, s, up, factors, c))
         for lane in range(LANES - 1, -1, -1):
             gradient[batch[lane], c] = e[c, lane]
 
 
 @compiled(inline=True)
-def _slopes(e: Any, s: Any, up: Any, factors: Any, c: int) -> Any:
+def _slope(e: Any, s: Any, up: Any, factors: Any, c: int) -> Any:
     """The gradient of a channel in eight rows, from its exponentials."""
     return -factors[c] - load(e, c * LANES) * load(s, up[c] * LANES)

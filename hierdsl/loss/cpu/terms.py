@@ -161,7 +161,8 @@ def even_factors(
             factor = share * factors[level, nodes[k]] * weights[nodes[k]]
             running[places[nodes[k]]] += factor
             whole += factor
-        even[level] = running
+        for place in range(places.size):
+            even[level, place] = running[place]
         summed[level] = whole
     return even, summed
 

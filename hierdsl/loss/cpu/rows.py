@@ -145,7 +145,8 @@ def terms_on_the_way(
             nll[step] = log(whole / sums[step])
         modulation, slope = real(1), real(1)
         if focus > 0:
-            modulation, slope = _focal(nll[step], real(focus))
+            p = sums[step] / whole if number < depth else exp(-nll[step])
+            modulation, slope = _focal(nll[step], p, real(focus))
         loss += part * nll[step] * modulation
         part *= slope
         factors += part
@@ -157,9 +158,9 @@ def terms_on_the_way(
 
 
 @compiled()
-def _focal(nll: Any, gamma: Any) -> tuple[Any, Any]:
-    """As `hierdsl.loss.cpu.focal.focal_of`, of one number."""
-    one, p = type(nll)(1), exp(-nll)
+def _focal(nll: Any, p: Any, gamma: Any) -> tuple[Any, Any]:
+    """As `hierdsl.loss.cpu.focal.focal_of`, of one number and its e**-nll."""
+    one = type(nll)(1)
     rest, exponent, power = max(one - p, type(nll)(TINY)), gamma - one, one
     factors = int(exponent)
     if factors == exponent and 0 <= factors <= MOST_FACTORS:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hierdsl.loss.cpu.arithmetic import log
 from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.exact import TINY
-from hierdsl.loss.cpu.lanes import LANES, every, summed
+from hierdsl.loss.cpu.lanes import LANES, every, load, summed
 from hierdsl.loss.cpu.rows import exponentials, largest, level_losses, scaled, sum_of, terms_on_the_way
 from hierdsl.loss.cpu.terms import depth_of, factors_on_the_way
 from hierdsl.loss.cpu.threads import Chunks, lent, part, share, take
@@ -84,6 +84,9 @@ def sibling_rows(
     real, leaves, steps, inner = logits.dtype, logits.shape[1], shape.path.shape[1], shape.children.size - 1
     e, parts, s = np.zeros(leaves + LANES, real), np.empty(steps + 1, real), np.empty(inner + 1, real)
     sums_of, nll = np.empty(steps, real), np.empty(steps + 1, real)
+    terms = np.empty(
+        (2, inner + LANES), real
+    )  # factors and sums of the inner nodes among the siblings of a row
     chunk = take(chunks.next)
     while chunk < chunks.taken.size:
         first, last, sums, aside = part(chunks, chunk)
@@ -110,13 +113,14 @@ def sibling_rows(
                     own = z[y] - peak if y < leaves else log(whole)
                     factors_on_the_way(y, shape, factors_of, weights, total, smoothing, True, parts)
                     loss, factors, of_leaf = terms_on_the_way(own, whole, parts, focus, sums_of, nll, depth)
-                    spread, more = real.type(0), real.type(0)
+                    spread, more, count = real.type(0), real.type(0), 0
                     for step in range(opened):
                         i = inner if step == 0 else np.int64(shape.path[y, step - 1])
                         more += siblings.summed[i]
-                        spread += _logs(
-                            z, peak, s, siblings.factors, children[first_child[i] : first_child[i + 1]]
-                        )
+                        some = children[first_child[i] : first_child[i + 1]]
+                        of_leaves, count = _terms(z, peak, s, siblings.factors, some, terms, count)
+                        spread += of_leaves
+                    spread += _sum_of_logs(terms, count)
                     loss += more * log(whole) - spread
                     factors += more
                     if g.size:
@@ -168,13 +172,30 @@ def _sums(e: Any, shape: Shape, first_child: Any, children: Any, y: int, opened:
 
 
 @compiled()
-def _logs(z: Any, peak: Any, s: Any, factors: Any, nodes: Any) -> Any:
-    """The sum over some nodes of factor * log of the summed exponentials; a factor of 0 silences what is infinite."""
+def _terms(z: Any, peak: Any, s: Any, factors: Any, nodes: Any, terms: Any, count: int) -> tuple[Any, int]:
+    """The leaves' part of the sum of factor * log of the summed exponentials over some nodes; the others are noted.
+
+    A factor of 0 silences what is infinite.
+    """
     leaves, found = z.size, z.dtype.type(0)
     for v in nodes:
         if factors[v] != 0:
-            found += factors[v] * (z[v] - peak if v < leaves else log(s[v - leaves]))
-    return found
+            if v < leaves:
+                found += factors[v] * (z[v] - peak)
+            else:
+                terms[0, count], terms[1, count] = factors[v], s[v - leaves]
+                count += 1
+    return found, count
+
+
+@compiled()
+def _sum_of_logs(terms: Any, count: int) -> Any:
+    """The sum of factor * log of so many numbers that are noted."""
+    found = every(terms.dtype.type(0))
+    terms[0, count : count + LANES], terms[1, count : count + LANES] = 0, 1
+    for k in range(0, count, LANES):
+        found = found + load(terms, k) * log(load(terms, terms.shape[1] + k))
+    return summed(found)
 
 
 @compiled()

@@ -287,7 +287,7 @@ class Run:
         each = np.empty((0, 0), z.dtype) if losses is None else losses.numpy().reshape(y.shape)
         chunks = in_chunks(images * -(-z.shape[2] // self.size), self.size, z.size, len(self.shape.groups))
         what = (z, y, self.ignore_index, self.shape, self.terms)
-        begins = starts(self.shape, self.size, self.spread.siblings and self.spread.smoothing > 0)
+        begins = starts(self.shape, self.size)
         on_threads(columns, len(chunks.taken), chunks, *what, begins, self.size, g, each, self.levels)
         return self.summed(chunks, z, y, g, each)
 

@@ -278,16 +278,14 @@ def _levels_alike(counts: Any, own: Any, step: Any) -> Any:
 
 
 @compiled()
-def starts(shape: Shape, size: int, opened: bool) -> Any:
+def starts(shape: Shape, size: int) -> Any:
     """Where the rows of the nodes on the way begin in a tile of so many pixels; see `columns`."""
-    inner, ways = shape.children.size - 1, 2 if opened else 1
-    found = np.empty((ways, shape.path.shape[1], shape.path.shape[0]), np.uintp)
-    for k in range(found.shape[1]):
-        for v in range(found.shape[2]):
+    inner = shape.children.size - 1
+    found = np.empty((shape.path.shape[1], shape.path.shape[0]), np.uintp)
+    for k in range(found.shape[0]):
+        for v in range(found.shape[1]):
             i = shape.path[v, k]
-            found[0, k, v] = (i if i < inner else inner + 1) * size
-            if opened:
-                found[1, k, v] = shape.opened[v, k] * size
+            found[k, v] = (i if i < inner else inner + 1) * size
     return found
 
 

@@ -108,20 +108,47 @@ def open_root(factors_of: Any, logs: Any, line: Any, index: Any, w: int) -> None
     y, part = index[Y], line[PART]
     for p in range(w):
         part[p] = factors_of[y[p]]
-    log_root, loss, factors, root = line[LOG_ROOT], line[LOSS], line[FACTORS], logs[logs.shape[0] - 2]
+    log_root, loss, factors, root = line[LOG_ROOT], line[LOSS], line[FACTORS], logs[logs.shape[0] - 1]
     for p in range(w):
         loss[p] += part[p] * log_root[p] - root[p]
         factors[p] += part[p]
 
 
 @compiled()
-def open_inner(starts: Any, logs: Any, way: Any, line: Any, index: Any, w: int) -> None:
-    """The terms of the children of one inner node on the way to the target; where its row begins, into `way`."""
-    y, loss, of_node = index[Y], line[LOSS], logs.reshape(-1)
+def opened_ways(way: Any, size: int, leaves: int, index: Any, to: Any, w: int) -> Any:
+    """Where the rows of the nodes begin whose children are siblings on the ways: the target's own are not.
+
+    Given back are the ways themselves, step by step, where all targets are leaves, else what `to` was made.
+    """
+    y, first, row, none, found = (
+        index[Y],
+        np.uint32(leaves),
+        np.uint32(size),
+        np.uint32(0xFFFFFFFF),
+        np.int32(0),
+    )
     for p in range(w):
-        start = starts[y[p]]
-        way[p] = start
-        loss[p] -= of_node[start + np.uintp(p)]
+        found = np.int32(found + np.int32(y[p] >= first))
+    if found == 0:
+        return way
+    for step in range(way.shape[0]):
+        starts, of_step = way[step], to[step]
+        for p in range(w):
+            own = (y[p] - first) * row if y[p] >= first else none
+            of_step[p] = none if starts[p] == own else starts[p]
+    return to
+
+
+@compiled()
+def open_inner(summed: Any, depth: Any, way: Any, size: int, logs: Any, line: Any, w: int) -> None:
+    """The terms of the children of the inner nodes on the ways."""
+    loss, zero = line[LOSS], line.dtype.type(0)
+    for i in range(depth.size):
+        if summed[i] != 0:
+            of_node, starts, start = logs[i], way[depth[i]], np.uint32(i * size)
+            for p in range(w):
+                here = of_node[p]
+                loss[p] -= here if starts[p] == start else zero
 
 
 @compiled()

@@ -28,6 +28,7 @@ from hierdsl.loss.cpu.columns.at_target import (
     modulate,
     open_inner,
     open_root,
+    opened_ways,
 )
 from hierdsl.loss.cpu.columns.down import depths, divide, open_rows, sum_downwards, write_gradient
 from hierdsl.loss.cpu.columns.tile import (
@@ -58,6 +59,7 @@ from hierdsl.loss.cpu.columns.up import (
 )
 from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.structures import Terms
+from hierdsl.loss.cpu.terms import children_of
 from hierdsl.loss.cpu.threads import Chunks, lent, part, share, take
 from hierdsl.loss.shape import Shape
 
@@ -89,8 +91,8 @@ def columns(
         ignore_index: Of the pixels that count nowhere.
         shape: Of the tree.
         terms: Coefficients, of the logits' type.
-        starts: Where the rows of `Shape.path` and, for smoothing within siblings, of `Shape.opened` begin in a tile,
-            step by step, (1 or 2, K, V + 1) uintp: inner index times `size`, I + 1 where there is no node.
+        starts: Where the rows of `Shape.path` begin in a tile, step by step, (K, V + 1) uintp: inner index times
+            `size`, I + 1 where there is no node.
         size: Pixels of a tile.
         gradient: (N, C, P), to write; empty for none.
         losses: (N, P), to write; empty for none.
@@ -103,9 +105,9 @@ def columns(
         (chunks, logits, target, shape, terms, starts, gradient, losses)
     )
     up, rank, factors = shape.up, shape.rank, terms.target.T
-    leaves, inner, steps, pixels = logits.shape[1], shape.children.size - 1, starts.shape[1], logits.shape[2]
+    leaves, inner, steps, pixels = logits.shape[1], shape.children.size - 1, starts.shape[0], logits.shape[2]
     even, siblings, make = terms.even.size > 1, terms.sibling.size > 1, gradient.size > 0
-    real, some = logits.dtype, inner + 2 if siblings else 1
+    real, some = logits.dtype, inner + 1 if siblings else 1
     # the last row of sums and factors is that of no node
     e, with_none, r = (
         np.empty((leaves if make else 1, size), real),
@@ -121,12 +123,13 @@ def columns(
     )
     line, index = np.empty((LINES, size), real), np.empty((INDICES, size), np.uint32)
     # of each step of the ways, factor / sum, and where the row of its node begins: the node's number times the size
-    quotients, way, open_way = (
+    quotients, way, other_way = (
         np.empty((steps if make else 0, size), real),
         np.empty((steps, size), np.uint32),
         np.empty((steps if siblings else 0, size), np.uint32),
     )
-    depth = depths(up, leaves)
+    open_way, depth = way, depths(up, leaves)
+    first_child, children = children_of(shape)
     chunk = take(chunks.next)
     while chunk < chunks.taken.size:
         first, last, sums, aside = part(chunks, chunk)
@@ -161,14 +164,9 @@ def columns(
                 if terms.focus > 0:
                     modulate(terms.focus, line[LEAF], nll[steps], line, w)
                     copy(line[LEAF], line[FACTORS], w)
-                if siblings:
-                    logs_of_inner(up, leaves, terms.sibling, s, logs, w)
-                    open_root(terms.opened, logs, line, index, w)
-                    for step in range(steps):
-                        open_inner(starts[1, step], logs, open_way[step], line, index, w)
                 for step in range(steps):
                     doubtful += inner_terms(
-                        starts[0, step],
+                        starts[step],
                         factors[step],
                         terms.alike[step],
                         with_none,
@@ -183,6 +181,11 @@ def columns(
                         add(line[PART], line[FACTORS], w)
                     if make:
                         divide(line[PART], line[SUM], quotients[step], w)
+                if siblings:
+                    logs_of_inner(first_child, children, leaves, terms.sibling, with_none, logs, w)
+                    open_root(terms.opened, logs, line, index, w)
+                    open_way = opened_ways(way, size, leaves, index, other_way, w)
+                    open_inner(terms.sibling_sum, depth, open_way, size, logs, line, w)
                 if doubtful > 0 and not (even or siblings):
                     taken = set_aside(n * pixels + at, up, leaves, s, line, index, False, aside, taken, w)
                 if levels:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from hierdsl.loss.cpu.arithmetic import exp, log
+from hierdsl.loss.cpu.arithmetic import exp, log, log_of_four
 from hierdsl.loss.cpu.columns.tile import (
     FINEST,
     LOG_ROOT,
@@ -166,13 +166,41 @@ def logs_of_leaves(z: Any, at: int, up: Any, factors: Any, line: Any, logs: Any,
 
 
 @compiled()
-def logs_of_inner(up: Any, leaves: int, factors: Any, s: Any, logs: Any, w: int) -> None:
-    """Add factor * log s of each inner node to the row of its parent."""
-    for i in range(s.shape[0] - 1):
-        if factors[leaves + i] != 0:
-            row, to, factor = s[i], logs[up[leaves + i]], factors[leaves + i]
-            for p in range(w):
-                to[p] += factor * log(row[p])
+def logs_of_inner(first: Any, nodes: Any, leaves: int, factors: Any, sums: Any, logs: Any, w: int) -> None:
+    """Add factor * log s of each inner node to the row of its parent; of up to four siblings, one logarithm.
+
+    The last row of `sums` is 1; the children of each node are `nodes[first[i] : first[i + 1]]`, the leaves first.
+    """
+    one = sums[sums.shape[0] - 1]
+    for i in range(first.size - 1):
+        k, end = first[i], first[i + 1]
+        while k < end and nodes[k] < leaves:
+            k += 1
+        while k < end:
+            factor, after = factors[nodes[k]], k + 1
+            while after < min(end, k + 4) and factors[nodes[after]] == factor:
+                after += 1
+            if factor != 0 and after == k + 1:
+                _add_logs(sums[nodes[k] - leaves], factor, logs[i], w)
+            elif factor != 0:
+                c = sums[nodes[k + 2] - leaves] if after > k + 2 else one
+                d = sums[nodes[k + 3] - leaves] if after > k + 3 else one
+                _add_logs_of_four(
+                    sums[nodes[k] - leaves], sums[nodes[k + 1] - leaves], c, d, factor, logs[i], w
+                )
+            k = after
+
+
+@compiled()
+def _add_logs(sums: Any, factor: Any, to: Any, w: int) -> None:
+    for p in range(w):
+        to[p] += factor * log(sums[p])
+
+
+@compiled()
+def _add_logs_of_four(a: Any, b: Any, c: Any, d: Any, factor: Any, to: Any, w: int) -> None:
+    for p in range(w):
+        to[p] += factor * log_of_four(a[p], b[p], c[p], d[p])
 
 
 @compiled()

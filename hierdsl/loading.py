@@ -40,6 +40,9 @@ def analyze(
         The hierarchy, None when there is an error, and all diagnostics: first those of used files, which are
         errors only, then those of the file itself; each in file order.
 
+    Raises:
+        TypeError: The text is none.
+
     Example:
         >>> hierarchy, diagnostics = analyze("tree\n    sky = 0\n    road = 1\n")
         >>> [hierarchy.path(leaf) for leaf in hierarchy.leaves], diagnostics
@@ -60,6 +63,10 @@ def examine(
     if isinstance(text, Source):
         name, text = text.name, text.text
     data = text.encode("utf-8", errors="surrogatepass") if isinstance(text, str) else text
+    if not isinstance(data, bytes):
+        raise TypeError(
+            f"text is the content of a .hier file, str or bytes, not {type(text).__name__}; load() takes a file"
+        )
     try:
         place = Path(path).resolve() if path is not None else None
     except RuntimeError:  # a ring of links

@@ -141,7 +141,7 @@ def hierarchical_cross_entropy(
     constant = level_weights is None and weight is None and isinstance(weighting, Weighting | None)
     traced = torch.compiler.is_compiling() or is_in_torch_dispatch_mode()
     settle = _settled_once if constant and not traced else _settled
-    tables, options, factors, leaf_weights, call = settle(
+    given = (
         compiled,
         logits.device,
         logits.dtype,
@@ -155,6 +155,10 @@ def hierarchical_cross_entropy(
         focal_gamma,
         engine,
     )
+    try:
+        tables, options, factors, leaf_weights, call = settle(*given)
+    except TypeError:  # what cannot be kept, as a list, is no option: that is said here
+        tables, options, factors, leaf_weights, call = _settled(*given)
     check_shapes(logits, target, tables)
     if call is None:
         return _plainly(logits, target, tables, factors, leaf_weights, options, return_levels)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hierdsl.loss.eager import is_eager
 from hierdsl.loss.tables import LossTables, factors_on
 from hierdsl.weighting import Weighting
 
@@ -128,7 +129,7 @@ def as_level_weights(level_weights: Tensor | Sequence[float] | None, tables: Los
     """Level weights as a tensor of shape (D,), the hierarchy's own for None.
 
     Raises:
-        ValueError: There is not one for each level.
+        ValueError: There is not one for each level, or one is not finite.
     """
     if level_weights is None:
         return tables.level_weights
@@ -137,19 +138,20 @@ def as_level_weights(level_weights: Tensor | Sequence[float] | None, tables: Los
             "level_weights are numbers: a preset is a weighting, "
             f"weighting=hierdsl.weighting.parse({level_weights!r}, compiled)"
         )
-    factors = torch.as_tensor(level_weights, device=tables.group.device)
+    factors = torch.as_tensor(level_weights)
     if factors.shape != (tables.num_levels,):
         raise ValueError(
             f"level_weights has shape {tuple(factors.shape)}; the hierarchy has {tables.num_levels} levels"
         )
-    return factors
+    _check_numbers("level_weights", factors, -math.inf, "finite")
+    return factors.to(tables.group.device)
 
 
 def as_factors(weighting: Weighting | Tensor, tables: LossTables) -> Tensor:
     """The factors of a weighting as a tensor of shape (D, V).
 
     Raises:
-        ValueError: They are of another shape, or neither.
+        ValueError: They are of another shape, or neither, or one is not finite.
     """
     if isinstance(weighting, str):
         raise ValueError(
@@ -166,6 +168,8 @@ def as_factors(weighting: Weighting | Tensor, tables: LossTables) -> Tensor:
             f"weighting has factors of shape {tuple(factors.shape)}; "
             f"the hierarchy has {tables.num_levels} levels and {tables.num_nodes} nodes"
         )
+    if isinstance(weighting, Tensor):
+        _check_numbers("weighting", weighting, -math.inf, "finite")
     return factors
 
 
@@ -190,16 +194,31 @@ def as_leaf_weights(weight: Tensor | Sequence[float] | None, tables: LossTables)
     """Leaf weights as a float64 tensor of shape (C,), the hierarchy's own for None; None where all are 1.
 
     Raises:
-        ValueError: There is not one for each leaf.
+        ValueError: There is not one for each leaf, or one is negative or not finite.
     """
     if weight is None:
         return None if tables.uniform else tables.leaf_weights
-    factors = torch.as_tensor(weight, device=tables.group.device).double()
+    factors = torch.as_tensor(weight).double()
     if factors.shape != (tables.num_leaves,):
         raise ValueError(
             f"weight has shape {tuple(factors.shape)}; the hierarchy has {tables.num_leaves} leaves"
         )
-    return factors
+    _check_numbers("weight", factors, 0, "finite, and 0 or more")
+    return factors.to(tables.group.device)
+
+
+def _check_numbers(name: str, numbers: Tensor, least: float, what: str) -> None:
+    """Refuse a number that is not finite or too small, where looking waits for no device and ends no trace.
+
+    Raises:
+        ValueError: There is one; the message gives the first and its place.
+    """
+    if not (numbers.is_cpu and is_eager(numbers)):
+        return
+    wrong = ~(numbers.isfinite() & (numbers >= least))
+    if wrong.any():
+        place = tuple(wrong.nonzero()[0].tolist())
+        raise ValueError(f"{name}[{', '.join(map(str, place))}] is {numbers[place].item()}: all are {what}")
 
 
 def node_weights(tables: LossTables, leaf_weights: Tensor | None) -> Tensor:

@@ -1,6 +1,7 @@
 """Laws of the hierarchical cross-entropy, and the paper's own figures."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -385,7 +386,9 @@ def test_a_hierarchy_that_is_not_compiled_is_refused_with_the_mend(take):
         ({"target": [0]}, "not list"),
         ({"ignore_index": None}, "ignore_index is an integer, not None; one that no target has"),
         ({"ignore_index": 255.0}, "an integer, not 255.0"),
+        ({"ignore_index": [255]}, r"an integer, not \[255\]"),
         ({"label_smoothing": "0.1"}, "label_smoothing is a number, not '0.1'"),
+        ({"label_smoothing": [0.1]}, r"label_smoothing is a number, not \[0.1\]"),
         ({"focal_gamma": torch.tensor(2.0)}, r"focal_gamma is a number, not tensor\(2.\)"),
     ],
 )
@@ -395,6 +398,23 @@ def test_arguments_of_a_wrong_type_say_what_they_are(change, message):
         arguments = {"logits": logits, "target": target, "compiled": FACES} | change
         with pytest.raises(TypeError, match=message):
             call(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"weight": [1.0] * 7 + [-0.5] + [1.0] * 3}, r"weight\[7\] is -0.5: all are finite, and 0 or more"),
+        ({"weight": torch.tensor([1.0] * 10 + [math.nan])}, r"weight\[10\] is nan"),
+        ({"level_weights": [1, 1, -math.inf, 1]}, r"level_weights\[2\] is -inf: all are finite"),
+        ({"weighting": torch.full((4, 17), math.nan)}, r"weighting\[0, 0\] is nan: all are finite"),
+        ({"reduction": ["mean"]}, r"reduction is 'mean', 'sum' or 'none', not \['mean'\]"),
+    ],
+)
+def test_values_that_do_not_fit_are_refused(change, message):
+    logits, target = pixels(FACES)
+    for call in (hierarchical_cross_entropy, hierarchical_upsampled_cross_entropy):
+        with pytest.raises(ValueError, match=message):
+            call(logits, target, FACES, **change)
 
 
 @pytest.mark.parametrize("number", [np.int64, np.uint8, int])

@@ -205,3 +205,9 @@ def test_paths_are_different_for_different_nodes_whatever_their_names():
     hierarchy, _ = analyze('tree\n    "a/b" = 1\n    a\n        b = 2\n        "c/" = 3\n')
     paths = [hierarchy.path(position) for position in range(len(hierarchy.nodes))]
     assert paths == ['"a/b"', "a", "a/b", 'a/"c/"']
+
+
+@pytest.mark.parametrize("text", [None, bytearray(b"tree\n"), 3])
+def test_what_is_no_text_is_refused(text):
+    with pytest.raises(TypeError, match=rf"str or bytes, not {type(text).__name__}; load\(\) takes a file"):
+        analyze(text)

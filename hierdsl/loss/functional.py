@@ -1,6 +1,7 @@
 """The hierarchical cross-entropy as functions: they check, and choose how it is computed."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, overload
 
@@ -155,10 +156,10 @@ def hierarchical_cross_entropy(
         focal_gamma,
         engine,
     )
-    try:
-        tables, options, factors, leaf_weights, call = settle(*given)
-    except TypeError:  # what cannot be kept, as a list, is no option: that is said here
-        tables, options, factors, leaf_weights, call = _settled(*given)
+    settled = None
+    with suppress(TypeError):  # of what cannot be kept, as a list; what else is wrong is said once more
+        settled = settle(*given)
+    tables, options, factors, leaf_weights, call = settled or _settled(*given)
     check_shapes(logits, target, tables)
     if call is None:
         return _plainly(logits, target, tables, factors, leaf_weights, options, return_levels)

@@ -138,7 +138,7 @@ def as_level_weights(level_weights: Tensor | Sequence[float] | None, tables: Los
             "level_weights are numbers: a preset is a weighting, "
             f"weighting=hierdsl.weighting.parse({level_weights!r}, compiled)"
         )
-    factors = torch.as_tensor(level_weights)
+    factors = _as_tensor(level_weights)
     if factors.shape != (tables.num_levels,):
         raise ValueError(
             f"level_weights has shape {tuple(factors.shape)}; the hierarchy has {tables.num_levels} levels"
@@ -198,13 +198,18 @@ def as_leaf_weights(weight: Tensor | Sequence[float] | None, tables: LossTables)
     """
     if weight is None:
         return None if tables.uniform else tables.leaf_weights
-    factors = torch.as_tensor(weight).double()
+    factors = _as_tensor(weight).double()
     if factors.shape != (tables.num_leaves,):
         raise ValueError(
             f"weight has shape {tuple(factors.shape)}; the hierarchy has {tables.num_leaves} leaves"
         )
     _check_numbers("weight", factors, 0, "finite, and 0 or more")
     return factors.to(tables.group.device)
+
+
+def _as_tensor(numbers: Tensor | Sequence[float]) -> Tensor:
+    """Where it is, or, of what is no tensor, one that can be looked at."""
+    return numbers if isinstance(numbers, Tensor) else torch.as_tensor(numbers, device="cpu")
 
 
 def _check_numbers(name: str, numbers: Tensor, least: float, what: str) -> None:

@@ -219,6 +219,38 @@ def test_what_is_no_number_shows_where_it_counts_and_nowhere_else(rows, value, c
         assert levels[0].isnan() == spoilt
 
 
+@pytest.mark.parametrize("focal_gamma", [0.1, 0.5, 1.5])
+@pytest.mark.parametrize("smoothing", SMOOTHINGS[:3])
+@pytest.mark.parametrize("rows", [False, True])
+def test_a_focal_power_below_1_where_the_network_is_sure(rows, smoothing, focal_gamma):
+    """Near p = 1 its slope is without bound, and what rounding makes of 1 - p must not be taken for it."""
+    logits = 10 * torch.randn(4000, 11, generator=torch.Generator().manual_seed(0))
+    target = torch.randint(17, (4000,), generator=torch.Generator().manual_seed(1))
+    if not rows:
+        logits, target = logits.T.reshape(1, 11, 4000), target.view(1, 4000)
+    fused, reference = both(
+        logits,
+        target,
+        FACES,
+        reduction="sum",
+        focal_gamma=focal_gamma,
+        label_smoothing=smoothing[0],
+        smoothing=smoothing[1],
+    )
+    for found, exact in zip(fused, reference, strict=True):
+        torch.testing.assert_close(found, exact, rtol=1e-5, atol=2e-5)
+
+
+def test_siblings_whose_factors_cancel_count_all_the_same():
+    compiled = compiled_of("tree\n    a\n        x\n        y\n    b\n")
+    factors = torch.ones(compiled.num_levels, compiled.num_nodes)
+    factors[1, compiled.names.index("x")] = -1
+    logits, target = pixels(compiled, (3, 4))
+    options = {"weighting": factors, "label_smoothing": 0.2, "smoothing": "siblings"}
+    assert_equal(logits, target, compiled, **options)
+    assert_equal(logits.movedim(1, -1).reshape(-1, 3), target.reshape(-1), compiled, **options)
+
+
 def test_a_masked_class_has_no_probability():
     logits, target = pixels(FACES, (4, 3), coarse=False)
     target[target == 3] = 4

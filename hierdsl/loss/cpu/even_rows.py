@@ -2,7 +2,8 @@
 
 Eight rows at a time, side by side: what is done at a node is done for all of them in one vector instruction. They
 have targets of the same finest level, which decides the factors that smoothing gives the nodes. The inner nodes are
-in the order of `Ranked`, where those of the same factor are neighbours: the logarithms of some sums are made as one.
+in the order of `Places`, by their depth, where neighbours mostly have the same factor: the logarithms of their sums
+are made as one.
 """
 
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ class Places(NamedTuple):
     """The nodes of a tree in another order: the leaves and then the inner nodes by `Shape.order`.
 
     Attributes:
-        at: Of each inner node, less the leaves, and of the root, (I + 1,) int64; the root is the last.
+        at: The place among the inner nodes of each of them and of the root, which has the last, (I + 1,) int64.
         nodes: The place of each node, (V,) int64.
         up: What `at` is of the node above the one at each place, (V,) int64.
         depths: `at` of the first node of each depth and, last, I, (K + 1,) int64.
@@ -144,7 +145,7 @@ def even_rows(
         target: See there.
         ignore_index: See there.
         shape: See there.
-        places: The inner nodes in their order here.
+        places: The order of the nodes here.
         nodes: The factors in that order.
         factors_of: See `rows`.
         weights: See there.

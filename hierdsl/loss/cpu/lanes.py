@@ -1,8 +1,8 @@
 """Eight numbers side by side as one vector, in compiled loops.
 
-Written out for LLVM: a loop over so few it unrolls before it looks for loops that become vector instructions, and
-Numba does not have it look for such instructions after; a longer one with a sum it works through four vectors at a
-time, whether there are registers for that or not.
+Written out for LLVM, which makes vectors of loops too, but not well here: a loop over eight numbers it unrolls before
+it looks for vectors, and one with a sum over many it works through four vectors at a time, more than there are
+registers for.
 """
 
 import operator
@@ -111,7 +111,7 @@ def every(typing, number):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN2
 
 @_intrinsic
 def larger(typing, one, other):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG001
-    """The larger of each two of which one may be given for all; of the other vector where one is no number."""
+    """The larger of each two, one of which may be a number for all; the second where either is no number."""
 
     def write(_: Any, builder: Any, signature: Any, given: Any) -> Any:
         return _larger(builder, *_vectors(builder, signature, given))
@@ -123,7 +123,7 @@ def larger(typing, one, other):  # type: ignore[no-untyped-def]  # noqa: ANN001,
 
 @_intrinsic
 def smaller(typing, one, other):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG001
-    """The smaller of each two; of the other vector where one is no number."""
+    """The smaller of each two; the second where either is no number."""
 
     def write(_: Any, builder: Any, __: Any, given: Any) -> Any:
         return builder.select(builder.fcmp_ordered("<", *given), *given)

@@ -12,7 +12,7 @@ import numpy as np
 from hierdsl.loss.cpu.arithmetic import exp, log
 from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.exact import TINY
-from hierdsl.loss.cpu.focal import MOST_FACTORS
+from hierdsl.loss.cpu.focal import MOST_FACTORS, at_least_0, rest_of
 from hierdsl.loss.cpu.lanes import LANES, between, every, larger, largest_of, load, store, summed
 from hierdsl.loss.cpu.terms import depth_of, factors_on_the_way, step_at
 from hierdsl.loss.cpu.threads import Chunks, keep, lent, part, share, take
@@ -142,6 +142,9 @@ def terms_on_the_way(
         step = steps if number == depth else number
         part = parts[step]
         if number < depth:
+            sums[step] = min(
+                sums[step], whole
+            )  # added in another order, it may be more by a unit in the last place
             nll[step] = log(whole / sums[step])
         modulation, slope = real(1), real(1)
         if focus > 0:
@@ -160,8 +163,8 @@ def terms_on_the_way(
 @compiled()
 def _focal(nll: Any, p: Any, gamma: Any) -> tuple[Any, Any]:
     """As `hierdsl.loss.cpu.focal.focal_of`, of one number and its e**-nll."""
-    one = type(nll)(1)
-    rest, exponent, power = max(one - p, type(nll)(TINY)), gamma - one, one
+    one, nll = type(nll)(1), at_least_0(nll)
+    rest, exponent, power = rest_of(nll, p), gamma - one, one
     factors = int(exponent)
     if factors == exponent and 0 <= factors <= MOST_FACTORS:
         for _ in range(factors):
@@ -199,7 +202,7 @@ def _exponentials_of_few(z: Any, peak: Any, e: Any) -> Any:
 
 @compiled()
 def largest(z: Any) -> Any:
-    """The largest of some numbers; any number or none where one is none."""
+    """The largest of some numbers; any number or none where one is none, which the sum of exponentials shows."""
     real = z.dtype.type
     one = other = every(real(-np.inf))
     most, twice = real(-np.inf), 2 * LANES
@@ -213,7 +216,7 @@ def largest(z: Any) -> Any:
 
 @compiled(inline=True)
 def sum_of(e: Any, begin: int, end: int, total: Any) -> Any:
-    """Add numbers that are neighbours to a vector; LANES more may be read than are summed."""
+    """Add numbers that are neighbours to a vector; up to LANES - 1 more are read than are summed."""
     other = every(e.dtype.type(0))
     while begin + 2 * LANES <= end:
         total = total + load(e, begin)

@@ -140,15 +140,14 @@ def opened_ways(way: Any, size: int, leaves: int, index: Any, to: Any, w: int) -
 
 
 @compiled()
-def open_inner(summed: Any, depth: Any, way: Any, size: int, logs: Any, line: Any, w: int) -> None:
+def open_inner(depth: Any, way: Any, size: int, logs: Any, line: Any, w: int) -> None:
     """The terms of the children of the inner nodes on the ways."""
     loss, zero = line[LOSS], line.dtype.type(0)
     for i in range(depth.size):
-        if summed[i] != 0:
-            of_node, starts, start = logs[i], way[depth[i]], np.uint32(i * size)
-            for p in range(w):
-                here = of_node[p]
-                loss[p] -= here if starts[p] == start else zero
+        of_node, starts, start = logs[i], way[depth[i]], np.uint32(i * size)
+        for p in range(w):
+            here = of_node[p]
+            loss[p] -= here if starts[p] == start else zero
 
 
 @compiled()

@@ -185,7 +185,7 @@ def columns(
                     logs_of_inner(first_child, children, leaves, terms.sibling, with_none, logs, w)
                     open_root(terms.opened, logs, line, index, w)
                     open_way = opened_ways(way, size, leaves, index, other_way, w)
-                    open_inner(terms.sibling_sum, depth, open_way, size, logs, line, w)
+                    open_inner(depth, open_way, size, logs, line, w)
                 if doubtful > 0 and not (even or siblings):
                     taken = set_aside(n * pixels + at, up, leaves, s, line, index, False, aside, taken, w)
                 if levels:

@@ -126,10 +126,8 @@ def terms(nll, parts, gamma, FOCAL: tl.constexpr, COUNT: tl.constexpr):
         value = nll[k]
         slope = parts[k]
         if FOCAL:
-            value = tl.where(value < 0, 0.0, value)  # by rounding
             p = tl.exp(-value)
-            near = value * (1.0 - value * (0.5 - value / 6.0))  # 1 - p, where it would lose its digits
-            rest = tl.maximum(tl.where(value < 0.02, near, 1.0 - p), TINY)
+            rest = tl.maximum(1.0 - p, TINY)
             power = tl.exp((gamma - 1.0) * tl.log(rest))
             slope = slope * power * (rest + gamma * tl.where(p > 0, value * p, 0.0))
             value = value * power * rest

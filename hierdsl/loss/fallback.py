@@ -74,8 +74,9 @@ class ReferenceRun:
 def _totals(target: Tensor, tables: LossTables, weights: Tensor | None, ignore_index: int) -> Tensor:
     """What the targets that have a group at each level weigh, (D,) float64; 1 where that is nothing."""
     # a node that is ignored or, where that is not checked, none at all is counted in a place of its own
+    target = target.long()  # in eight bits, torch takes 156 for -100
     kept = (target != ignore_index) & (target >= 0) & (target < tables.num_nodes)
-    node = torch.where(kept, target.long(), tables.num_nodes).flatten()
+    node = torch.where(kept, target, tables.num_nodes).flatten()
     counts = torch.bincount(node, minlength=tables.num_nodes + 1)[: tables.num_nodes].double()
     weighed = counts if weights is None else counts * weights
     totals = (tables.group >= 0).double() @ weighed

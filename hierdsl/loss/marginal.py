@@ -49,7 +49,9 @@ def group_logsumexp(values: Tensor, leaf_to_group: Tensor, num_groups: int) -> T
     peak = values.new_full(shape, -torch.inf).scatter_reduce(1, index, values.detach(), "amax")
     peak = peak.masked_fill(peak == -torch.inf, 0.0)
     total = values.new_zeros(shape).index_add(1, leaf_to_group, (values - peak.gather(1, index)).exp())
-    return total.log() + peak
+    # the logarithm of 0, where all leaves of a group are masked, has no gradient, and must not make one of 0 * inf
+    masked = total == 0
+    return total.masked_fill(masked, 1.0).log() + peak.masked_fill(masked, -torch.inf)
 
 
 def in_float32(logits: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from hierdsl.loss.options import (
     Reduction,
     Smoothing,
     as_factors,
+    as_leaf_weights,
     as_level_weights,
     check_engine,
 )
@@ -86,6 +87,7 @@ class HierarchicalCrossEntropyLoss(nn.Module):
         self.register_buffer("level_weights", factors, persistent=False)
         of_nodes = None if weighting is None else as_factors(weighting, tables).detach().clone()
         self.register_buffer("weighting", of_nodes, persistent=False)
+        as_leaf_weights(weight, tables)  # refuses what does not fit
         held = None if weight is None else torch.as_tensor(weight).detach().clone()
         self.register_buffer("weight", held, persistent=False)
 

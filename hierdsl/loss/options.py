@@ -1,6 +1,7 @@
 """The options of the loss, and what is said where they do not fit."""
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -18,6 +19,7 @@ Smoothing = Literal["uniform", "siblings"]
 Engine = Literal["auto", "fused", "reference"]
 _INTEGERS = (int, np.integer, torch.SymInt)
 _NUMBERS = (*_INTEGERS, float, np.floating, torch.SymFloat)
+_LEAST = -(1 << 63)
 _REDUCTIONS, _SMOOTHINGS, _ENGINES = get_args(Reduction), get_args(Smoothing), get_args(Engine)
 
 
@@ -32,10 +34,13 @@ class Options:
     focal_gamma: float
 
     def __post_init__(self) -> None:
-        if not isinstance(self.ignore_index, _INTEGERS):
+        ignored: object = self.ignore_index
+        if isinstance(ignored, bool) or not isinstance(ignored, _INTEGERS):
             raise TypeError(
                 f"ignore_index is an integer, not {self.ignore_index!r}; one that no target has, to ignore none"
             )
+        if not _LEAST <= self.ignore_index <= -1 - _LEAST:
+            raise ValueError(f"ignore_index is an integer of 64 bits, not {self.ignore_index}")
         for name in ("label_smoothing", "focal_gamma"):
             if not isinstance(value := getattr(self, name), _NUMBERS):
                 raise TypeError(f"{name} is a number, not {value!r}")
@@ -45,7 +50,7 @@ class Options:
             raise ValueError(f"label_smoothing is between 0 and 1, not {self.label_smoothing}")
         if self.smoothing not in _SMOOTHINGS:
             raise ValueError(f"smoothing is 'uniform' or 'siblings', not {self.smoothing!r}")
-        if not 0 <= self.focal_gamma < math.inf:
+        if not 0 <= self.focal_gamma <= sys.float_info.max:
             raise ValueError(f"focal_gamma is 0 or more, not {self.focal_gamma}")
 
 
@@ -138,7 +143,7 @@ def as_level_weights(level_weights: Tensor | Sequence[float] | None, tables: Los
             "level_weights are numbers: a preset is a weighting, "
             f"weighting=hierdsl.weighting.parse({level_weights!r}, compiled)"
         )
-    factors = _as_tensor(level_weights)
+    factors = _as_tensor("level_weights", level_weights)
     if factors.shape != (tables.num_levels,):
         raise ValueError(
             f"level_weights has shape {tuple(factors.shape)}; the hierarchy has {tables.num_levels} levels"
@@ -169,6 +174,8 @@ def as_factors(weighting: Weighting | Tensor, tables: LossTables) -> Tensor:
             f"the hierarchy has {tables.num_levels} levels and {tables.num_nodes} nodes"
         )
     if isinstance(weighting, Tensor):
+        if weighting.is_complex():
+            raise ValueError(f"weighting is of real numbers, not {weighting.dtype}")
         _check_numbers("weighting", weighting, -math.inf, "finite")
     return factors
 
@@ -198,7 +205,7 @@ def as_leaf_weights(weight: Tensor | Sequence[float] | None, tables: LossTables)
     """
     if weight is None:
         return None if tables.uniform else tables.leaf_weights
-    factors = _as_tensor(weight).double()
+    factors = _as_tensor("weight", weight).double()
     if factors.shape != (tables.num_leaves,):
         raise ValueError(
             f"weight has shape {tuple(factors.shape)}; the hierarchy has {tables.num_leaves} leaves"
@@ -207,9 +214,21 @@ def as_leaf_weights(weight: Tensor | Sequence[float] | None, tables: LossTables)
     return factors.to(tables.group.device)
 
 
-def _as_tensor(numbers: Tensor | Sequence[float]) -> Tensor:
-    """Where it is, or, of what is no tensor, one that can be looked at."""
-    return numbers if isinstance(numbers, Tensor) else torch.as_tensor(numbers, device="cpu")
+def _as_tensor(name: str, numbers: Tensor | Sequence[float]) -> Tensor:
+    """Where it is, or, of what is no tensor, one that can be looked at.
+
+    Raises:
+        TypeError: They are no numbers.
+        ValueError: They are complex.
+    """
+    if not isinstance(numbers, Tensor):
+        try:
+            numbers = torch.as_tensor(numbers, device="cpu")
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise TypeError(f"{name} is a tensor or a list of numbers, not {numbers!r}") from error
+    if numbers.is_complex():
+        raise ValueError(f"{name} is of real numbers, not {numbers.dtype}")
+    return numbers
 
 
 def _check_numbers(name: str, numbers: Tensor, least: float, what: str) -> None:
@@ -220,8 +239,9 @@ def _check_numbers(name: str, numbers: Tensor, least: float, what: str) -> None:
     """
     if not (numbers.is_cpu and is_eager(numbers)):
         return
-    wrong = ~(numbers.isfinite() & (numbers >= least))
-    if wrong.any():
+    low, high = (bound.item() for bound in numbers.detach().aminmax())
+    if not (least <= low and -math.inf < low <= high < math.inf):
+        wrong = ~(numbers.isfinite() & (numbers >= least))
         place = tuple(wrong.nonzero()[0].tolist())
         raise ValueError(f"{name}[{', '.join(map(str, place))}] is {numbers[place].item()}: all are {what}")
 

@@ -22,8 +22,8 @@ def level_losses(
     options: Options,
 ) -> Tensor:
     """The loss of every level, (D,), or (D, N, *S) for "none"; at the factors (D, V) if there are any."""
+    target = target.long()  # in eight bits, torch takes 156 for -100
     check_targets(target, tables, options.ignore_index)
-    target = target.long()
     valid = target != options.ignore_index
     node = torch.where(valid, target, 0)
     log_probs = in_float32(logits).log_softmax(1)

@@ -77,10 +77,11 @@ class ConfusionMatrix:
         """
         _check(target, predicted)
         (nodes, leaves), size = self.counts.shape, self.counts.numel()
+        target, predicted = target.long(), predicted.long()  # in eight bits, torch takes 156 for -100
         counted = target != ignore_index
         known = (target >= 0) & (target < nodes) & (predicted >= 0) & (predicted < leaves)
         # two bins behind the matrix, for ignored pixels and for wrong ones: boolean indexing would synchronise
-        bins = torch.where(counted & known, target.long() * leaves + predicted.long(), size)
+        bins = torch.where(counted & known, target * leaves + predicted, size)
         counts = torch.bincount((bins + (counted & ~known)).flatten(), minlength=size + 2)
         if self._at_once and counts[-1]:
             raise ValueError(self._no_index(int(counts[-1])))

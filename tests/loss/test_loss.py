@@ -387,6 +387,7 @@ def test_a_hierarchy_that_is_not_compiled_is_refused_with_the_mend(take):
         ({"ignore_index": None}, "ignore_index is an integer, not None; one that no target has"),
         ({"ignore_index": 255.0}, "an integer, not 255.0"),
         ({"ignore_index": [255]}, r"an integer, not \[255\]"),
+        ({"ignore_index": True}, "an integer, not True"),
         ({"label_smoothing": "0.1"}, "label_smoothing is a number, not '0.1'"),
         ({"label_smoothing": [0.1]}, r"label_smoothing is a number, not \[0.1\]"),
         ({"focal_gamma": torch.tensor(2.0)}, r"focal_gamma is a number, not tensor\(2.\)"),
@@ -407,6 +408,9 @@ def test_arguments_of_a_wrong_type_say_what_they_are(change, message):
         ({"weight": torch.tensor([1.0] * 10 + [math.nan])}, r"weight\[10\] is nan"),
         ({"level_weights": [1, 1, -math.inf, 1]}, r"level_weights\[2\] is -inf: all are finite"),
         ({"weighting": torch.full((4, 17), math.nan)}, r"weighting\[0, 0\] is nan: all are finite"),
+        ({"weight": torch.ones(11, dtype=torch.complex64)}, "weight is of real numbers, not torch.complex64"),
+        ({"ignore_index": 1 << 63}, "ignore_index is an integer of 64 bits, not 9223372036854775808"),
+        ({"focal_gamma": 10**400}, "focal_gamma is 0 or more, not 1000"),
         ({"reduction": ["mean"]}, r"reduction is 'mean', 'sum' or 'none', not \['mean'\]"),
     ],
 )
@@ -415,6 +419,50 @@ def test_values_that_do_not_fit_are_refused(change, message):
     for call in (hierarchical_cross_entropy, hierarchical_upsampled_cross_entropy):
         with pytest.raises(ValueError, match=message):
             call(logits, target, FACES, **change)
+    with pytest.raises(ValueError, match=message):
+        HierarchicalCrossEntropyLoss(FACES, **change)
+
+
+@pytest.mark.parametrize("numbers", [[1, None, 1, 1], ["a"] * 4, "balanced", {"scene": 1.0}])
+def test_weights_that_are_no_numbers_are_refused(numbers):
+    logits, target = pixels(FACES)
+    with pytest.raises(TypeError, match="weight is a tensor or a list of numbers, not"):
+        hierarchical_cross_entropy(logits, target, FACES, weight=numbers)
+
+
+@pytest.mark.parametrize("engine", ["fused", "reference"])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.int16])
+def test_a_node_of_eight_bits_is_not_taken_for_a_negative_index(engine, dtype):
+    compiled = flat_of(200)
+    logits, target = torch.randn(3, 200), torch.tensor([156, 7, 199])
+    expected = hierarchical_cross_entropy(logits, target, compiled)
+    found = hierarchical_cross_entropy(logits, target.to(dtype), compiled, ignore_index=-100, engine=engine)
+    torch.testing.assert_close(found, expected)
+    matrix = ConfusionMatrix(compiled)
+    matrix.update(target.to(dtype), target.to(dtype), ignore_index=-100)
+    assert matrix.counts.sum() == 3
+
+
+@pytest.mark.parametrize("engine", ["fused", "reference"])
+@pytest.mark.parametrize("shape", [(3,), (3, 1)])
+@pytest.mark.parametrize("focal_gamma", [0.0, 0.5, 2.0])
+def test_a_masked_group_takes_no_gradient_away(engine, shape, focal_gamma):
+    names = FACES.names
+    logits = torch.zeros(3, 11, *shape[1:])
+    logits[:, [names.index("left_eye"), names.index("right_eye")]] = -torch.inf
+    logits.requires_grad_()
+    target = torch.tensor([names.index("hair"), -100, names.index("left_eye")]).view(shape)
+    options = {"engine": engine, "focal_gamma": focal_gamma, "reduction": "none"}
+    losses = hierarchical_cross_entropy(logits, target, FACES, **options)
+    assert losses.flatten()[0].isfinite()
+    assert losses.flatten()[1:].tolist() == [0, math.inf]
+    losses.flatten()[:2].sum().backward()
+    gradient = logits.grad.view(3, 11)
+    assert gradient[0].isfinite().all()
+    assert (gradient[0] != 0).any()
+    assert (gradient[1] == 0).all()
+    if engine == "fused":
+        assert (gradient[2] == 0).all()  # 0 comes back to it
 
 
 @pytest.mark.parametrize("number", [np.int64, np.uint8, int])

@@ -130,7 +130,7 @@ def focal(nll: float, gamma: float) -> tuple[float, float]:
     p = math.exp(-nll)
     rest = max(-math.expm1(-nll), 1e-300)
     power = rest ** (gamma - 1)
-    return power * rest, power * (rest + gamma * nll * p)
+    return power * rest, power * (rest + gamma * (nll * p if p > 0 else 0.0))
 
 
 @compiled()

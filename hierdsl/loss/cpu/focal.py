@@ -28,6 +28,13 @@ def rest_of(nll: Any, p: Any) -> Any:
     return max(near if nll < real(limit) else real(1) - p, real(TINY))
 
 
+@compiled(inline=True)
+def times_p(nll: Any, p: Any) -> Any:
+    """The product with p, which is 0 also of what has no probability."""
+    zero = type(nll)(0)
+    return nll * p if p > zero else zero
+
+
 @compiled()
 def focal_of(nll: Any, gamma: float, modulation: Any, slope: Any, w: int) -> None:
     """(1 - p)**gamma of each -log p, and minus the derivative of (1 - p)**gamma * nll by log p."""
@@ -48,4 +55,4 @@ def focal_of(nll: Any, gamma: float, modulation: Any, slope: Any, w: int) -> Non
     for k in range(w):
         rest, power = slope[k], modulation[k]
         modulation[k] = power * rest
-        slope[k] = power * (rest + (exponent + one) * at_least_0(nll[k]) * (one - rest))
+        slope[k] = power * (rest + (exponent + one) * times_p(at_least_0(nll[k]), one - rest))

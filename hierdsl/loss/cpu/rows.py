@@ -12,7 +12,7 @@ import numpy as np
 from hierdsl.loss.cpu.arithmetic import exp, log
 from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.exact import TINY
-from hierdsl.loss.cpu.focal import MOST_FACTORS, at_least_0, rest_of
+from hierdsl.loss.cpu.focal import MOST_FACTORS, at_least_0, rest_of, times_p
 from hierdsl.loss.cpu.lanes import LANES, between, every, larger, largest_of, load, store, summed
 from hierdsl.loss.cpu.terms import depth_of, factors_on_the_way, step_at
 from hierdsl.loss.cpu.threads import Chunks, keep, lent, part, share, take
@@ -171,7 +171,7 @@ def _focal(nll: Any, p: Any, gamma: Any) -> tuple[Any, Any]:
             power *= rest
     else:
         power = exp(exponent * log(rest))
-    return power * rest, power * (rest + gamma * nll * p)
+    return power * rest, power * (rest + gamma * times_p(nll, p))
 
 
 @compiled()

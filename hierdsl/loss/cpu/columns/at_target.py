@@ -97,8 +97,9 @@ def modulate(gamma: float, part: Any, nll: Any, line: Any, w: int) -> None:
     """
     loss, modulation, slope, one = line[LOSS], line[MODULATION], line[SLOPE], nll.dtype.type(1)
     focal_of(nll, gamma, modulation, slope, w)
-    for p in range(w):
-        loss[p] += part[p] * nll[p] * (modulation[p] - one)
+    infinite, zero = nll.dtype.type(np.inf), nll.dtype.type(0)
+    for p in range(w):  # of what has no probability, the modulation is 1
+        loss[p] += part[p] * (nll[p] if nll[p] < infinite else zero) * (modulation[p] - one)
         part[p] *= slope[p]
 
 

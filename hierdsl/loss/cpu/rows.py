@@ -18,7 +18,7 @@ from hierdsl.loss.cpu.terms import depth_of, factors_on_the_way, step_at
 from hierdsl.loss.cpu.threads import Chunks, keep, lent, part, share, take
 from hierdsl.loss.shape import Shape
 
-_FEW = 512
+_FEW = 512  # leaves below a node, up to which they are summed for each node anew
 
 
 @compiled()

@@ -142,9 +142,8 @@ def terms_on_the_way(
         step = steps if number == depth else number
         part = parts[step]
         if number < depth:
-            sums[step] = min(
-                sums[step], whole
-            )  # added in another order, it may be more by a unit in the last place
+            # added in another order, it may be more by a unit in the last place
+            sums[step] = min(sums[step], whole)
             nll[step] = log(whole / sums[step])
         modulation, slope = real(1), real(1)
         if focus > 0:

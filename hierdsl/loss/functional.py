@@ -141,8 +141,8 @@ def hierarchical_cross_entropy(
     # a tensor could change; what is traced is not called again, and what a mode of fake tensors makes is good for it
     constant = level_weights is None and weight is None and isinstance(weighting, Weighting | None)
     traced = torch.compiler.is_compiling() or is_in_torch_dispatch_mode()
-    settle = _settled_once if constant and not traced else _settled
-    given = (
+    settle = _settled_and_kept if constant and not traced else _settled
+    tables, options, factors, leaf_weights, call = settle(
         compiled,
         logits.device,
         logits.dtype,
@@ -156,10 +156,6 @@ def hierarchical_cross_entropy(
         focal_gamma,
         engine,
     )
-    settled = None
-    with suppress(TypeError):  # of what cannot be kept, as a list; what else is wrong is said once more
-        settled = settle(*given)
-    tables, options, factors, leaf_weights, call = settled or _settled(*given)
     check_shapes(logits, target, tables)
     if call is None:
         return _plainly(logits, target, tables, factors, leaf_weights, options, return_levels)
@@ -286,3 +282,10 @@ def _settled_once(*given: Any) -> _Settled:
     """The same, kept."""
     with torch.inference_mode(mode=False):
         return _settled(*given)
+
+
+def _settled_and_kept(*given: Any) -> _Settled:
+    """The same, or, of what cannot be kept, as a list, what is said of that."""
+    with suppress(TypeError):
+        return _settled_once(*given)
+    return _settled(*given)

@@ -86,21 +86,20 @@ class _Fused(torch.autograd.Function):
         ctx.mark_non_differentiable(level_losses)
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(logits, target)
-        ctx.call, ctx.slope, ctx.dtype = call, slope, logits.dtype
+        ctx.call, ctx.slope = call, slope
         return loss, level_losses
 
     @staticmethod
     def backward(ctx: Any, by: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
         if by is None:  # nothing comes back to the loss
             return (None,) * 5
+        logits, target = ctx.saved_tensors
         slope, ctx.slope = ctx.slope, None
-        if slope is None or torch.is_grad_enabled():
-            logits, target = ctx.saved_tensors
-            if slope is None:
-                slope = _made(logits, target, *ctx.call, True, False)[2]
-            if torch.is_grad_enabled():  # with create_graph
-                return (_Once.apply(slope, by, logits), None, None, None, None)  # type: ignore[no-untyped-call]
-        return _scale(slope, by).to(ctx.dtype), None, None, None, None
+        if slope is None:
+            slope = _made(logits, target, *ctx.call, True, False)[2]
+        if torch.is_grad_enabled():  # with create_graph
+            return (_Once.apply(slope, by, logits), None, None, None, None)  # type: ignore[no-untyped-call]
+        return _scale(slope, by).to(logits.dtype), None, None, None, None
 
     @staticmethod
     def jvp(*_: Any) -> tuple[Tensor, ...]:

@@ -174,9 +174,7 @@ def as_factors(weighting: Weighting | Tensor, tables: LossTables) -> Tensor:
             f"the hierarchy has {tables.num_levels} levels and {tables.num_nodes} nodes"
         )
     if isinstance(weighting, Tensor):
-        if weighting.is_complex():
-            raise ValueError(f"weighting is of real numbers, not {weighting.dtype}")
-        _check_numbers("weighting", weighting, -math.inf, "finite")
+        _check_numbers("weighting", _as_tensor("weighting", weighting), -math.inf, "finite")
     return factors
 
 

@@ -220,25 +220,16 @@ def test_what_is_no_number_shows_where_it_counts_and_nowhere_else(rows, value, c
 
 
 @pytest.mark.parametrize("focal_gamma", [0.1, 0.5, 1.5])
-@pytest.mark.parametrize("smoothing", SMOOTHINGS[:3])
+@pytest.mark.parametrize(("label_smoothing", "smoothing"), SMOOTHINGS[:3])
 @pytest.mark.parametrize("rows", [False, True])
-def test_a_focal_power_below_1_where_the_network_is_sure(rows, smoothing, focal_gamma):
+def test_a_focal_power_below_1_where_the_network_is_sure(rows, label_smoothing, smoothing, focal_gamma):
     """Near p = 1 its slope is without bound, and what rounding makes of 1 - p must not be taken for it."""
     logits = 10 * torch.randn(4000, 11, generator=torch.Generator().manual_seed(0))
     target = torch.randint(17, (4000,), generator=torch.Generator().manual_seed(1))
     if not rows:
         logits, target = logits.T.reshape(1, 11, 4000), target.view(1, 4000)
-    fused, reference = both(
-        logits,
-        target,
-        FACES,
-        reduction="sum",
-        focal_gamma=focal_gamma,
-        label_smoothing=smoothing[0],
-        smoothing=smoothing[1],
-    )
-    for found, exact in zip(fused, reference, strict=True):
-        torch.testing.assert_close(found, exact, rtol=1e-5, atol=2e-5)
+    options = {"focal_gamma": focal_gamma, "label_smoothing": label_smoothing, "smoothing": smoothing}
+    assert_equal(logits, target, FACES, rtol=1e-5, atol=2e-5, reduction="sum", **options)
 
 
 def test_siblings_whose_factors_cancel_count_all_the_same():
@@ -404,7 +395,7 @@ def test_logarithm_of_a_product(count, number, rtol):
     found = np.empty((150, LANES), number)
     _logs_of_products(values, count, found)
     exact = np.stack([logs[at : at + count].sum(axis=0) for at in range(len(found))])
-    np.testing.assert_allclose(found, exact, rtol=rtol, atol=100 * rtol)
+    np.testing.assert_allclose(found, exact, rtol=rtol, atol=30 * rtol)
 
 
 @njit

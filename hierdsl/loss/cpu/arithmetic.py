@@ -139,9 +139,9 @@ def _mantissa(bits: Any) -> Any:
 
 
 @njit(**_INLINE)
-def _log_with(product: Any, exponents: Any, count: int) -> Any:
+def _log_with(product: Any, exponent: Any, count: int) -> Any:
     """The logarithm of a product of so many mantissas, their exponents, as they are stored, summed."""
-    exponent = _F(np.int32(exponents - np.int32(127 * count)))
+    exponent = exponent - _F(127 * count)
     return log32(product) + exponent * _LN2_LOW + exponent * _LN2_HIGH
 
 
@@ -182,8 +182,7 @@ def log_of_product32(values: Any, at: int, count: int) -> Any:
         for k in range(1, count):
             more = _parts(values, at + k * LANES)
             product, exponent = product * more[0], exponent + more[1]
-    exponent = exponent - _F(127 * count)
-    return log32(product) + exponent * _LN2_LOW + exponent * _LN2_HIGH
+    return _log_with(product, exponent, count)
 
 
 @njit(**_INLINE)
@@ -201,7 +200,7 @@ def log_of_four32(a: Any, b: Any, c: Any, d: Any) -> Any:
         + np.int32(k >> np.int32(23))
         + np.int32(m >> np.int32(23))
     )
-    return _log_with((_mantissa(i) * _mantissa(j)) * (_mantissa(k) * _mantissa(m)), exponents, 4)
+    return _log_with((_mantissa(i) * _mantissa(j)) * (_mantissa(k) * _mantissa(m)), _F(exponents), 4)
 
 
 @njit(**_INLINE)
@@ -230,23 +229,28 @@ def _exponent_of(shifted):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN2
     return lambda shifted: np.int32(np.float32(shifted).view(np.int32) << np.int32(23)).view(np.float32)
 
 
+def _of_each(function: Any) -> Any:
+    """What a function does, of each number of a vector."""
+    return lambda x: vector_of(
+        (
+            function(one_of(x, 0)),
+            function(one_of(x, 1)),
+            function(one_of(x, 2)),
+            function(one_of(x, 3)),
+            function(one_of(x, 4)),
+            function(one_of(x, 5)),
+            function(one_of(x, 6)),
+            function(one_of(x, 7)),
+        )
+    )
+
+
 @overload(exp, jit_options=_INLINE)
 def _exp(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     if x == types.float32 or (isinstance(x, Vector) and x.dtype == types.float32):
         return lambda x: exp32(x)  # noqa: PLW0108
     if isinstance(x, Vector):
-        return lambda x: vector_of(
-            (
-                math.exp(one_of(x, 0)),
-                math.exp(one_of(x, 1)),
-                math.exp(one_of(x, 2)),
-                math.exp(one_of(x, 3)),
-                math.exp(one_of(x, 4)),
-                math.exp(one_of(x, 5)),
-                math.exp(one_of(x, 6)),
-                math.exp(one_of(x, 7)),
-            )
-        )
+        return _of_each(math.exp)
     return lambda x: math.exp(x)  # noqa: PLW0108
 
 
@@ -262,18 +266,7 @@ def _log(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     if x == types.float32 or (isinstance(x, Vector) and x.dtype == types.float32):
         return lambda x: log32(x)  # noqa: PLW0108
     if isinstance(x, Vector):
-        return lambda x: vector_of(
-            (
-                log(one_of(x, 0)),
-                log(one_of(x, 1)),
-                log(one_of(x, 2)),
-                log(one_of(x, 3)),
-                log(one_of(x, 4)),
-                log(one_of(x, 5)),
-                log(one_of(x, 6)),
-                log(one_of(x, 7)),
-            )
-        )
+        return _of_each(log)
     return lambda x: math.log(x) if x > 0 else -math.inf
 
 

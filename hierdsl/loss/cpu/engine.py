@@ -70,10 +70,22 @@ def fused(
     Raises:
         ValueError: A target is neither a node nor `ignore_index`.
     """
-    del plan
     real = torch.float64 if logits.dtype == torch.float64 else torch.float32
-    y, spread = _as_long(target), Spread(label_smoothing, siblings, focal_gamma)
-    run = _prepared(y, real, shape, factors, weights, ignore_index, reduction, spread, levels)
+    y = _as_long(target)
+    run = prepare(
+        torch.from_numpy(y),
+        real,
+        plan,
+        shape,
+        factors,
+        weights,
+        ignore_index,
+        reduction,
+        label_smoothing,
+        siblings,
+        focal_gamma,
+        levels,
+    )
     slope = empty_like(logits, gradient_type(logits)) if gradient else None
     losses = torch.empty(target.shape, dtype=real) if reduction == "none" else None
     sums = run.sums(logits, y, slope, losses)
@@ -116,27 +128,13 @@ def prepare(
         ValueError: A target is neither a node nor `ignore_index`.
     """
     del plan
-    y, spread = _as_long(target), Spread(label_smoothing, siblings, focal_gamma)
-    return _prepared(y, real, shape, factors, weights, ignore_index, reduction, spread, levels)
-
-
-def _prepared(
-    y: Targets,
-    real: torch.dtype,
-    shape: list[Tensor],
-    factors: Tensor,
-    weights: Tensor,
-    ignore_index: int,
-    reduction: str,
-    spread: "Spread",
-    levels: bool,
-) -> "Run":
-    """`prepare` of the targets as an array of any shape."""
-    tree, factors_of, weights_of = _tree(*shape), factors.numpy(), weights.numpy()
-    counts, total = _counted(y.reshape(-1), ignore_index, tree.shape, weights_of, reduction == "mean")
+    tree, weights_of = _tree(*shape), weights.numpy()
+    counts, total = _counted(
+        _as_long(target).reshape(-1), ignore_index, tree.shape, weights_of, reduction == "mean"
+    )
     # a whole number would be another type, for which the loops were compiled once more
-    spread = Spread(float(spread.smoothing), spread.siblings, float(spread.focus))
-    return Run(tree, counts, total, factors_of, weights_of, spread, real, ignore_index, levels)
+    spread = Spread(float(label_smoothing), siblings, float(focal_gamma))
+    return Run(tree, counts, total, factors.numpy(), weights_of, spread, real, ignore_index, levels)
 
 
 class _Tree:

@@ -46,8 +46,7 @@ def _arithmetic(operation: Any, instruction: str) -> None:
     @infer_global(operation)  # type: ignore[no-untyped-call]
     class _Template(AbstractTemplate):
         def generic(self, args: Any, _: Any) -> Any:
-            found = next((kind for kind in args if isinstance(kind, Vector)), None)
-            return None if found is None else _with(found, found, *args)
+            return _signature(*args) if any(isinstance(kind, Vector) for kind in args) else None
 
     def write(_: Any, builder: Any, signature: Any, given: Any) -> Any:
         return getattr(builder, instruction)(*_vectors(builder, signature, given), flags=_CONTRACT)
@@ -56,9 +55,10 @@ def _arithmetic(operation: Any, instruction: str) -> None:
         lower_builtin(operation, *kinds)(write)  # type: ignore[no-untyped-call]
 
 
-def _with(result: Any, vector: Vector, *kinds: Any) -> Any:
-    """The signature of something done with vectors of a kind, and numbers."""
-    return signature_of(result, *[kind if isinstance(kind, Vector) else vector.dtype for kind in kinds])
+def _signature(*kinds: Any) -> Any:
+    """That of making a vector of others of its kind, one at least, and of numbers."""
+    vector = next(kind for kind in kinds if isinstance(kind, Vector))
+    return signature_of(vector, *[kind if isinstance(kind, Vector) else vector.dtype for kind in kinds])
 
 
 def _vectors(builder: Any, signature: Any, given: Any) -> list[Any]:
@@ -116,9 +116,7 @@ def larger(typing, one, other):  # type: ignore[no-untyped-def]  # noqa: ANN001,
     def write(_: Any, builder: Any, signature: Any, given: Any) -> Any:
         return _larger(builder, *_vectors(builder, signature, given))
 
-    return _with(
-        one if isinstance(one, Vector) else other, one if isinstance(one, Vector) else other, one, other
-    ), write
+    return _signature(one, other), write
 
 
 @_intrinsic

@@ -129,7 +129,9 @@ def columns(
         np.empty((steps if siblings else 0, size), np.uint32),
     )
     open_way, depth = way, depths(up, leaves)
-    first_child, children = children_of(shape)
+    first_child, children = np.zeros(1, np.int64), np.zeros(0, np.int64)
+    if siblings:
+        first_child, children = children_of(shape)
     chunk = take(chunks.next)
     while chunk < chunks.taken.size:
         first, last, sums, aside = part(chunks, chunk)

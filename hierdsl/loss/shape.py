@@ -10,16 +10,20 @@ from hierdsl.compiler import CompiledHierarchy
 
 
 class Shape(NamedTuple):
-    """A tree of C leaves, I inner nodes (V = C + I) and D levels; the root is inner node I.
+    """A tree of C leaves and I inner nodes, and where in it the V nodes of a hierarchy of D levels are.
 
-    Row V of a table by target stands for a pixel that does not count.
+    The root is inner node I. In the tree of `shape_of`, V = C + I and every node is itself; the other tree is that of
+    `without_chains`. Row V of a table by target stands for a pixel that does not count.
 
     Attributes:
-        up: Inner node above each node, (V,) uint32; I under the root.
+        up: Inner node above each node, (C + I,) uint32; I under the root.
+        one: Which node of the tree each node of the hierarchy is, (V + 1,) uint32; the root for the last.
         path: The inner nodes on the way to each node, itself included, from the top down, (V + 1, K) uint32; I where
             there are no more.
         node: Node of the cut at level l that node v is or lies under, (V, D) int32; -1 where v lies above the cut.
+        step: Which of the nodes of `path` that is, (V, D) uint32; K for a leaf, and where there is none.
         rank: The finest level where each node has a group, (V,) uint32.
+        sharers: Children of the node above each node of the hierarchy, itself included, (V,) uint32.
         children: Children of each inner node and of the root, (I + 1,) uint32.
         groups: Groups of each level, (D,) uint32.
         span: The first channel below each inner node, and the one after the last, (I, 2) uint32; without rows where
@@ -31,9 +35,12 @@ class Shape(NamedTuple):
     """
 
     up: NDArray[Any]
+    one: NDArray[Any]
     path: NDArray[Any]
     node: NDArray[Any]
+    step: NDArray[Any]
     rank: NDArray[Any]
+    sharers: NDArray[Any]
     children: NDArray[Any]
     groups: NDArray[Any]
     span: NDArray[Any]
@@ -41,44 +48,100 @@ class Shape(NamedTuple):
     order: NDArray[Any]
 
 
+def tree_of(compiled: CompiledHierarchy) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """What the shape of a compiled hierarchy is made of: `up`, `node` and `groups` of it."""
+    inner = compiled.num_nodes - compiled.num_leaves
+    node = [
+        np.where(group >= 0, of_level[group], -1)
+        for group, of_level in zip(compiled.group, compiled.group_nodes, strict=True)
+    ]
+    up = np.where(compiled.parent < 0, inner, compiled.parent - compiled.num_leaves)
+    return (
+        up.astype(np.uint32),
+        np.stack(node, axis=1).astype(np.int32),
+        compiled.num_groups.astype(np.uint32),
+    )
+
+
 @lru_cache(maxsize=64)
 def shape_of(compiled: CompiledHierarchy) -> Shape:
     """The shape of a compiled hierarchy."""
-    leaves, nodes = compiled.num_leaves, compiled.num_nodes
-    inner = nodes - leaves
-    up = np.where(compiled.parent < 0, inner, compiled.parent - leaves)
-    node = np.stack(
-        [
-            np.where(group >= 0, of_level[group], -1)
-            for group, of_level in zip(compiled.group, compiled.group_nodes, strict=True)
-        ],
-        axis=1,
+    return shape_from(*tree_of(compiled))
+
+
+def shape_from(up: NDArray[Any], node: NDArray[Any], groups: NDArray[Any]) -> Shape:
+    """The shape of what `tree_of` gives."""
+    return _shape(up, np.arange(up.size + 1), node, np.bincount(up)[up], groups)
+
+
+def without_chains(shape: Shape) -> Shape:
+    """The tree where an inner node with one child is one with that: below both are the same leaves.
+
+    What has one sum of probabilities is summed, and has a logarithm, once. The root is not one with an only child.
+    """
+    single = np.append(shape.children[:-1] == 1, False)
+    if not single.any():
+        return shape
+    leaves, above, nodes = (
+        shape.up.size - shape.order.size,
+        shape.up.astype(np.int64),
+        np.arange(shape.one.size),
     )
-    path = _path(compiled, inner)
-    itself = np.append(np.arange(nodes) - leaves, -1)[:, None]
+    # an only child instead of its parent, and what is above an only child's parent instead of that, to the end
+    below, out, only = nodes.copy(), nodes[: single.size].copy(), single[above]
+    below[leaves + above[only]] = nodes[:-1][only]
+    out[single] = above[leaves:][single[:-1]]
+    number = np.cumsum(~single) - 1
+    numbers, kept = np.append(nodes[:leaves], leaves + number), np.append(np.full(leaves, True), ~single[:-1])
+    up, one = number[_to_the_end(out)[above]][kept], numbers[_to_the_end(below)[shape.one]]
+    return _shape(up, one, shape.node, shape.sharers, shape.groups)
+
+
+def _to_the_end(following: NDArray[Any]) -> NDArray[Any]:
+    """Where each number's way ends that leads on to `following[number]`; ends are their own followers."""
+    while not np.array_equal(further := following[following], following):
+        following = further
+    return following
+
+
+def _shape(
+    up: NDArray[Any],
+    one: NDArray[Any],
+    node: NDArray[Any],
+    sharers: NDArray[Any],
+    groups: NDArray[Any],
+) -> Shape:
+    inner = int(up.max())  # the root has a child
+    leaves = up.size - inner
+    above, of_inner = np.append(up[leaves:], inner), one - leaves  # of the root, the root itself
+    depth, at = np.zeros(inner + 1, np.int64), above
+    while (at < inner).any():
+        depth += at < inner
+        at = above[at]
+    steps = int(depth.max()) + 1 if inner else 0
+    path = np.full((one.size, steps), inner)
+    at = np.where(
+        of_inner < 0, np.append(up, inner)[one], of_inner
+    )  # where each node's walk upwards has come to
+    while (walking := np.flatnonzero(at < inner)).size:
+        path[walking, depth[at[walking]]] = at[walking]
+        at[walking] = above[at[walking]]
+    depth[inner] = steps
+    steps_of = np.where(of_inner < 0, steps, depth[np.maximum(of_inner, 0)])
     return Shape(
         up=up.astype(np.uint32),
-        path=path,
+        one=one.astype(np.uint32),
+        path=path.astype(np.uint32),
         node=node.astype(np.int32),
+        step=steps_of[node].astype(np.uint32),
         rank=((node >= 0).sum(axis=1) - 1).astype(np.uint32),
+        sharers=sharers.astype(np.uint32),
         children=np.bincount(up, minlength=inner + 1).astype(np.uint32),
-        groups=compiled.num_groups.astype(np.uint32),
+        groups=groups.astype(np.uint32),
         span=_span(up, leaves, inner),
-        opened=np.where((path == inner) | (path == itself), inner + 1, path).astype(np.uint32),
-        order=_order(up[leaves:], compiled.depth[leaves:]).astype(np.uint32),
+        opened=np.where((path == inner) | (path == of_inner[:, None]), inner + 1, path).astype(np.uint32),
+        order=_order(up[leaves:], depth[:inner]).astype(np.uint32),
     )
-
-
-def _path(compiled: CompiledHierarchy, inner: int) -> NDArray[Any]:
-    leaves = compiled.num_leaves
-    depths = compiled.depth[leaves:]
-    path = np.full((compiled.num_nodes + 1, int(depths.max(initial=0))), inner, dtype=np.uint32)
-    at = np.arange(compiled.num_nodes)  # the node that each node's walk upwards has come to
-    at[:leaves] = compiled.parent[:leaves]
-    while (walking := np.flatnonzero(at >= 0)).size:
-        path[walking, compiled.depth[at[walking]] - 1] = at[walking] - leaves
-        at[walking] = compiled.parent[at[walking]]
-    return path
 
 
 def _order(up: NDArray[Any], depth: NDArray[Any]) -> NDArray[Any]:

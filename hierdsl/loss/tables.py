@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 from hierdsl.compiler import CompiledHierarchy
 from hierdsl.loss.gpu.forks import plan_of
 from hierdsl.loss.gpu.layout import layout_of
-from hierdsl.loss.shape import shape_of
+from hierdsl.loss.shape import tree_of
 from hierdsl.weighting import Weighting
 from hierdsl.weighting.weighting import in_cut
 
@@ -42,7 +42,8 @@ class LossTables:
         factors: The level weights on the nodes of the cuts, (D, V) float64.
         node_weights: Mean weight of the leaves below each node, (V,) float64.
         plan: On a CUDA device the text of `hierdsl.loss.gpu.forks.plan_of`, else empty.
-        shape: The fields of `Shape`, in their order; on a CUDA device those of `hierdsl.loss.gpu.layout.Layout`.
+        shape: What `hierdsl.loss.shape.tree_of` gives, or, on a CUDA device, the fields of
+            `hierdsl.loss.gpu.layout.Layout`.
     """
 
     num_leaves: int
@@ -104,7 +105,6 @@ def _kept(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
 
 
 def _tables(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
-    shape = shape_of(compiled)
     leaves = compiled.group[:, : compiled.num_leaves]
     inside = in_cut(compiled).astype(np.float64)
     sizes = [np.bincount(level) for level in leaves]
@@ -136,5 +136,5 @@ def _tables(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
         factors=put(inside * compiled.level_weights[:, None]),
         node_weights=put(weights),
         plan=plan_of(compiled)[0] if device.type == "cuda" else "",
-        shape=[put(array) for array in (layout_of(compiled) if device.type == "cuda" else shape)],
+        shape=[put(array) for array in (layout_of(compiled) if device.type == "cuda" else tree_of(compiled))],
     )

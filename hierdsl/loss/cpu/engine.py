@@ -24,7 +24,7 @@ from hierdsl.loss.cpu.terms import children_of, count_parts, counted, sibling_fa
 from hierdsl.loss.cpu.threads import Chunks, in_chunks, on_threads
 from hierdsl.loss.cpu.whole_rows import whole_rows
 from hierdsl.loss.options import gradient_type, no_node
-from hierdsl.loss.shape import Shape
+from hierdsl.loss.shape import Shape, shape_from, without_chains
 
 Sums = NDArray[np.float64]
 """The loss and the level losses, (1 + D,)."""
@@ -56,7 +56,7 @@ def fused(
         logits: (N, C, *S), of any floating type and layout.
         target: Node indices, (N, *S), an integer type.
         plan: Without meaning here.
-        shape: The fields of `Shape`.
+        shape: What `hierdsl.loss.shape.tree_of` gives.
         factors: Of -log p of each node in each cut, (D, V) float64.
         weights: Of each node, (V,) float64.
         ignore_index: Target of pixels that count nowhere.
@@ -146,14 +146,19 @@ class _Tree:
     @cached_property
     def places(self) -> Places:
         """See `even_rows`."""
-        found: Places = places_of(self.shape)
+        found: Places = places_of(self.forks)
         return found
+
+    @cached_property
+    def forks(self) -> Shape:
+        """The shape for the loops over rows: its inner nodes are those with several children."""
+        return without_chains(self.shape)
 
 
 @lru_cache(maxsize=64)
 def _tree(*shape: Tensor) -> _Tree:
     """The tensors as arrays; by their identity, as tensors are hashed by that."""
-    return _Tree(Shape(*[table.numpy() for table in shape]))
+    return _Tree(shape_from(*[table.numpy() for table in shape]))
 
 
 class Spread(NamedTuple):
@@ -236,19 +241,19 @@ class Run:
 
     @cached_property
     def row_loop(self) -> tuple[Callable[..., None], tuple[Any, ...]]:
-        """The loop over rows, and what it is given between the shape and the first row."""
-        number, (smoothing, siblings, focus) = _NUMPY[self.real], self.spread
+        """The loop over rows, and what it is given from the shape to the gradient."""
+        forks, number, (smoothing, siblings, focus) = self.tree.forks, _NUMPY[self.real], self.spread
         factors = (self.factors, self.weights, self.total)
         if smoothing == 0 and self.in_order:
-            return rows, (*factors, focus)
+            return rows, (forks, *factors, focus)
         if siblings and self.in_order:
-            made = sibling_factors(self.shape, *factors, smoothing)
-            nodes_and_factors = Siblings(*children_of(self.shape), *(table.astype(number) for table in made))
-            return sibling_rows, (nodes_and_factors, *factors, smoothing, focus)
+            made = sibling_factors(forks, *factors, smoothing)
+            nodes_and_factors = Siblings(*children_of(forks), *(table.astype(number) for table in made))
+            return sibling_rows, (forks, nodes_and_factors, *factors, smoothing, focus)
         if siblings or smoothing == 0:
-            return whole_rows, (self.terms,)
-        nodes = ranked(self.shape, self.tree.places, self.counts, *factors, smoothing, _LIKE[self.real])
-        return even_rows, (self.tree.places, nodes, *factors, smoothing, focus)
+            return whole_rows, (self.shape, self.terms)
+        nodes = ranked(forks, self.tree.places, self.counts, *factors, smoothing, _LIKE[self.real])
+        return even_rows, (forks, self.tree.places, nodes, *factors, smoothing, focus)
 
     @property
     def by_rows(self) -> bool:
@@ -296,9 +301,7 @@ class Run:
         each = np.empty(0, z.dtype) if losses is None else losses.numpy().reshape(-1)
         loop, given = self.row_loop
         chunks = in_chunks(len(z), 1, z.size, len(self.shape.groups))
-        on_threads(
-            loop, len(chunks.taken), chunks, z, y, self.ignore_index, self.shape, *given, g, each, self.levels
-        )
+        on_threads(loop, len(chunks.taken), chunks, z, y, self.ignore_index, *given, g, each, self.levels)
         return self.summed(chunks, z, y, g, each)
 
     def summed(self, chunks: Chunks, z: Any, y: Targets, g: Any, each: Any) -> Sums:

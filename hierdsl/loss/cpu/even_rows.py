@@ -26,8 +26,8 @@ class Places(NamedTuple):
 
     Attributes:
         at: The place among the inner nodes of each of them and of the root, which has the last, (I + 1,) int64.
-        nodes: The place of each node, (V,) int64.
-        up: What `at` is of the node above the one at each place, (V,) int64.
+        nodes: The place of each node of the hierarchy, (V + 1,) int64; of no meaning for the last.
+        up: What `at` is of the node above the one at each place, (C + I,) int64.
         depths: `at` of the first node of each depth and, last, I, (K + 1,) int64.
         runs: The first of each run of leaves with the same parent and, last, their number, int64.
         first: See `cuts_of`.
@@ -62,19 +62,22 @@ def places_of(shape: Shape) -> Places:
     """The places of the nodes of a tree."""
     inner = shape.order.size
     leaves = shape.up.size - inner
-    at, nodes, up = (
+    at, places, up = (
         np.empty(inner + 1, np.int64),
-        np.arange(leaves + inner),
+        np.arange(leaves + inner + 1),
         np.empty(leaves + inner, np.int64),
     )
     at[inner] = inner
     depths = np.full(shape.path.shape[1] + 1, inner)
     for place in range(inner - 1, -1, -1):
         i = np.int64(shape.order[place])
-        at[i], nodes[leaves + i] = place, leaves + place
-        depths[depth_of(shape, leaves + i) - 1] = place
+        at[i], places[leaves + i] = place, leaves + place
     for v in range(leaves + inner):
-        up[nodes[v]] = at[shape.up[v]]
+        up[places[v]] = at[shape.up[v]]
+    for v in range(shape.path.shape[0]):
+        for depth in range(depths.size - 1):
+            if shape.path[v, depth] < inner:
+                depths[depth] = min(depths[depth], at[shape.path[v, depth]])
     runs, count = np.zeros(leaves + 1, np.int64), 1
     for c in range(1, leaves):
         if up[c] != up[c - 1]:
@@ -82,7 +85,7 @@ def places_of(shape: Shape) -> Places:
             count += 1
     runs[count] = leaves
     first, cuts = cuts_of(shape)
-    return Places(at, nodes, up, depths, runs[: count + 1], first, cuts)
+    return Places(at, places[shape.one], up, depths, runs[: count + 1], first, cuts)
 
 
 @compiled()
@@ -100,10 +103,11 @@ def ranked(
 
     The other arguments are those of `even_rows`.
     """
-    cuts, nodes = (places.first, places.cuts), places.nodes
-    even, even_sum = even_factors(cuts, nodes, shape.groups, factors, weights, total, smoothing, like)
-    inner = places.at.size - 1
-    leaves, alike = nodes.size - inner, np.full((total.size, inner), inner)
+    cuts, size, inner = (places.first, places.cuts), places.up.size, places.at.size - 1
+    even, even_sum = even_factors(
+        cuts, places.nodes, size, shape.groups, factors, weights, total, smoothing, like
+    )
+    leaves, alike = size - inner, np.full((total.size, inner), inner)
     asked = np.zeros(total.size, np.bool_)
     for v in range(counts.size):
         if counts[v]:
@@ -203,23 +207,24 @@ def even_rows(
                 _add_logs(factors[leaves:], nodes.alike[level], s, spread)
                 of_steps[:] = 0
                 for lane in range(count):
-                    y, loss, whole = np.int64(target[batch[lane]]), real.type(0), s[inner, lane]
+                    t, loss, whole = np.int64(target[batch[lane]]), real.type(0), s[inner, lane]
+                    y = np.int64(shape.one[t])
                     if not whole < np.inf or doubtful[lane]:
                         aside[taken] = batch[lane]
                         taken += 1
                     else:
-                        depth, sums_of = depth_of(shape, y), of_steps[lane]
+                        depth, sums_of = depth_of(shape, t), of_steps[lane]
                         for step in range(depth):
-                            sums_of[step] = s[at[shape.path[y, step]], lane]
+                            sums_of[step] = s[at[shape.path[t, step]], lane]
                         own = logits[batch[lane], y] - peaks[lane] if y < leaves else log(whole)
-                        factors_on_the_way(y, shape, factors_of, weights, total, smoothing, False, parts)
+                        factors_on_the_way(t, shape, factors_of, weights, total, smoothing, False, parts)
                         loss, of_target, of_leaf[lane] = terms_on_the_way(
                             own, whole, parts, focus, sums_of, nll, depth
                         )
                         loss += nodes.even_sum[level] * log(whole) - spread[lane]
                         s[inner, lane] = -(of_target + nodes.even_sum[level]) / whole
                         if levels:
-                            level_losses(shape, weights[y] / total, y, nll, sums[1:])
+                            level_losses(shape, weights[t] / total, t, nll, sums[1:])
                     sums[0] += loss
                     if losses.size:
                         losses[batch[lane]] = loss
@@ -232,7 +237,7 @@ def even_rows(
                                 s[at[i], lane] += of_steps[lane, depth]  # factor / sum by now
                     _gradient(e, s, up, factors, batch, gradient)
                     for lane in range(count):
-                        y = np.int64(target[batch[lane]])
+                        y = np.int64(shape.one[np.int64(target[batch[lane]])])
                         if y < leaves:
                             gradient[batch[lane], y] -= of_leaf[lane]
                 count = 0

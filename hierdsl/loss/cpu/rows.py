@@ -14,7 +14,7 @@ from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.exact import TINY
 from hierdsl.loss.cpu.focal import MOST_FACTORS, at_least_0, rest_of, times_p
 from hierdsl.loss.cpu.lanes import LANES, between, every, larger, largest_of, load, store, summed
-from hierdsl.loss.cpu.terms import depth_of, factors_on_the_way, step_at
+from hierdsl.loss.cpu.terms import depth_of, factors_on_the_way
 from hierdsl.loss.cpu.threads import Chunks, keep, lent, part, share, take
 from hierdsl.loss.shape import Shape
 
@@ -50,7 +50,7 @@ def rows(
         logits: (M, C), float32 or float64.
         target: (M,), checked already.
         ignore_index: Of the pixels that count nowhere.
-        shape: Of the tree; the leaves below each inner node are a run of channels.
+        shape: Of the tree `without_chains`; the leaves below each inner node are a run of channels.
         factors_of: Of -log p of each node in the cut of each level, (D, V).
         weights: Of each node, (V,).
         total: What each level is divided by, (D,).
@@ -84,23 +84,24 @@ def rows(
             if np.int64(target[m]) == ignore_index:
                 g[:] = 0
             else:
-                y = np.uint32(target[m])
+                t = np.uint32(target[m])
+                y = shape.one[t]
                 peak = largest(z)
                 whole = exponentials(z, peak, e)
-                depth = _sums_on_the_way(e, y, shape, sums_of)
+                depth = _sums_on_the_way(e, t, shape, sums_of)
                 if not whole < np.inf or (depth and sums_of[depth - 1] < TINY):
                     aside[taken] = m
                     taken += 1
                 else:
                     own = z[y] - peak if y < leaves else log(whole)
-                    factors_on_the_way(y, shape, factors_of, weights, total, 0.0, False, parts)
+                    factors_on_the_way(t, shape, factors_of, weights, total, 0.0, False, parts)
                     loss, factors, of_leaf = terms_on_the_way(own, whole, parts, focus, sums_of, nll, depth)
                     if g.size:
-                        _gradient(g, e, shape, y, factors / whole, sums_of, depth)
+                        _gradient(g, e, shape, t, factors / whole, sums_of, depth)
                         if y < leaves:
                             g[y] -= of_leaf
                     if levels:
-                        level_losses(shape, weights[y] / total, y, nll, sums[1:])
+                        level_losses(shape, weights[t] / total, t, nll, sums[1:])
             sums[0] += loss
             if losses.size:
                 losses[m] = loss
@@ -110,16 +111,16 @@ def rows(
 
 
 @compiled()
-def _sums_on_the_way(e: Any, y: int, shape: Shape, sums: Any) -> int:
+def _sums_on_the_way(e: Any, t: int, shape: Shape, sums: Any) -> int:
     """Write the sum of each inner node on the way to the target; how many there are."""
-    leaves, depth = e.size - LANES, int(depth_of(shape, y))
+    leaves, depth, y = e.size - LANES, int(depth_of(shape, t)), shape.one[t]
     # what the sum holds already, from the target up
     start = np.int64(y if y < leaves else shape.span[y - leaves, 0])
     end = start + 1 if y < leaves else start
     none = every(e.dtype.type(0))
     below = sum_of(e, start, end, none)
     for step in range(depth - 1, -1, -1):
-        i = shape.path[y, step]
+        i = shape.path[t, step]
         begin, after = np.int64(shape.span[i, 0]), np.int64(shape.span[i, 1])
         if after - begin <= _FEW:  # the lengths of the pieces are hard to guess
             below = sum_of(e, begin, after, none)
@@ -227,11 +228,11 @@ def sum_of(e: Any, begin: int, end: int, total: Any) -> Any:
 
 
 @compiled()
-def _gradient(g: Any, e: Any, shape: Shape, y: int, base: Any, parts: Any, depth: int) -> None:
+def _gradient(g: Any, e: Any, shape: Shape, t: int, base: Any, parts: Any, depth: int) -> None:
     """e_c times the base, less the parts of the nodes that are above c and on the way to the target."""
     start, end = np.uint32(0), np.uint32(g.size)
     for step in range(depth):
-        i = shape.path[y, step]
+        i = shape.path[t, step]
         scaled(g, e, start, shape.span[i, 0], base)
         scaled(g, e, shape.span[i, 1], end, base)
         start, end = shape.span[i, 0], shape.span[i, 1]
@@ -250,10 +251,5 @@ def scaled(g: Any, e: Any, start: int, end: int, factor: Any) -> None:
 @compiled()
 def level_losses(shape: Shape, weights: Any, y: int, nll: Any, sums: Any) -> None:
     """Add the level losses of one pixel, each with its weight."""
-    leaves, steps = shape.up.size - (shape.children.size - 1), shape.path.shape[1]
-    step, before = -1, -1
     for level in range(shape.rank[y] + 1):
-        u = shape.node[y, level]
-        step = step_at(u, before, step, leaves, steps)
-        sums[level] += weights[level] * nll[step]
-        before = u
+        sums[level] += weights[level] * nll[shape.step[y, level]]

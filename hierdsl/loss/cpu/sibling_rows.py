@@ -97,25 +97,26 @@ def sibling_rows(
             if np.int64(target[m]) == ignore_index:
                 g[:] = 0
             else:
-                y = np.int64(target[m])
+                t = np.int64(target[m])
+                y = np.int64(shape.one[t])
                 peak = largest(z)
                 whole = exponentials(z, peak, e)
-                depth = depth_of(shape, y)
+                depth = depth_of(shape, t)
                 # the root and those on the way but for the target
                 opened = depth + 1 if y < leaves else depth
-                lowest = _sums(e, shape, first_child, children, y, opened, s)
+                lowest = _sums(e, shape, first_child, children, t, opened, s)
                 if not whole < np.inf or lowest < real.type(TINY):
                     aside[taken] = m
                     taken += 1
                 else:
                     for step in range(depth):
-                        sums_of[step] = s[shape.path[y, step]]
+                        sums_of[step] = s[shape.path[t, step]]
                     own = z[y] - peak if y < leaves else log(whole)
-                    factors_on_the_way(y, shape, factors_of, weights, total, smoothing, True, parts)
+                    factors_on_the_way(t, shape, factors_of, weights, total, smoothing, True, parts)
                     loss, factors, of_leaf = terms_on_the_way(own, whole, parts, focus, sums_of, nll, depth)
                     spread, more, count = real.type(0), real.type(0), 0
                     for step in range(opened):
-                        i = inner if step == 0 else np.int64(shape.path[y, step - 1])
+                        i = inner if step == 0 else np.int64(shape.path[t, step - 1])
                         more += siblings.summed[i]
                         some = children[first_child[i] : first_child[i + 1]]
                         of_leaves, count = _terms(z, peak, s, siblings.factors, some, terms, count)
@@ -126,8 +127,8 @@ def sibling_rows(
                     if g.size:
                         base = factors / whole
                         for step in range(opened):
-                            i = inner if step == 0 else np.int64(shape.path[y, step - 1])
-                            on = np.int64(leaves + shape.path[y, step]) if step < depth else y
+                            i = inner if step == 0 else np.int64(shape.path[t, step - 1])
+                            on = np.int64(leaves + shape.path[t, step]) if step < depth else y
                             some = children[first_child[i] : first_child[i + 1]]
                             _gradient(g, e, s, shape, siblings.factors, some, on, base)
                             if step < depth:  # `sums_of` is factor / sum by now
@@ -137,7 +138,7 @@ def sibling_rows(
                         else:
                             scaled(g, e, shape.span[y - leaves, 0], shape.span[y - leaves, 1], base)
                     if levels:
-                        level_losses(shape, weights[y] / total, y, nll, sums[1:])
+                        level_losses(shape, weights[t] / total, t, nll, sums[1:])
             sums[0] += loss
             if losses.size:
                 losses[m] = loss
@@ -146,13 +147,13 @@ def sibling_rows(
 
 
 @compiled()
-def _sums(e: Any, shape: Shape, first_child: Any, children: Any, y: int, opened: int, s: Any) -> Any:
+def _sums(e: Any, shape: Shape, first_child: Any, children: Any, t: int, opened: int, s: Any) -> Any:
     """Write the sum of each inner node that is on the way or a child of a node on it; the least."""
     leaves, inner, lowest = e.size - LANES, s.size - 1, e.dtype.type(1)
-    none = every(e.dtype.type(0))
+    none, y = every(e.dtype.type(0)), np.int64(shape.one[t])
     for step in range(opened - 1, -1, -1):  # what is on the way is summed before its parent is
-        i = inner if step == 0 else np.int64(shape.path[y, step - 1])
-        on = np.int64(leaves + shape.path[y, step]) if step < opened - 1 else y
+        i = inner if step == 0 else np.int64(shape.path[t, step - 1])
+        on = np.int64(leaves + shape.path[t, step]) if step < opened - 1 else y
         total = e.dtype.type(0)
         for v in children[first_child[i] : first_child[i + 1]]:
             if v < leaves:

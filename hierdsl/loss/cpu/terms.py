@@ -81,14 +81,6 @@ def counted(
 
 
 @compiled()
-def step_at(u: int, before: int, step: int, leaves: int, steps: int) -> int:
-    """The step of the way that node u of a level is; one level up it was `step`, of the node `before`, or -1 both."""
-    if u == before:
-        return step
-    return step + 1 if u >= leaves else steps
-
-
-@compiled()
 def depth_of(shape: Shape, y: int) -> int:
     """How many inner nodes are on the way to a target, itself included."""
     depth, inner = 0, shape.children.size - 1
@@ -102,14 +94,13 @@ def factors_on_the_way(
     y: int, shape: Shape, factors: Any, weights: Any, total: Any, smoothing: float, siblings: bool, to: Any
 ) -> None:
     """One row of `Terms.target`, (K + 1,); the others are those of `terms`."""
-    leaves, last = shape.up.size - (shape.children.size - 1), to.size - 1
-    before, step = -1, -1
+    before = -1
     to[:] = 0
     for level in range(shape.rank[y] + 1):
         u = shape.node[y, level]
-        step = step_at(u, before, step, leaves, last)
-        alone = siblings and (u == before or shape.children[shape.up[u]] == 1)  # nobody to share with
-        to[step] += (1.0 if alone else 1.0 - smoothing) * factors[level, u] / total[level] * weights[y]
+        alone = siblings and (u == before or shape.sharers[u] == 1)  # nobody to share with
+        kept = (1.0 if alone else 1.0 - smoothing) * factors[level, u] / total[level] * weights[y]
+        to[shape.step[y, level]] += kept
         before = u
 
 
@@ -118,17 +109,17 @@ def sibling_factors(
     shape: Shape, factors: Any, weights: Any, total: Any, smoothing: float
 ) -> tuple[Any, Any]:
     """`Terms.sibling` and `Terms.sibling_sum`."""
-    sibling, summed = np.zeros(shape.rank.size), np.zeros(shape.children.size + 1)
-    for v in range(sibling.size):
-        above = shape.up[v]
-        if shape.children[above] == 1:
+    sibling, summed = np.zeros(shape.up.size), np.zeros(shape.children.size + 1)
+    for v in range(shape.rank.size):
+        if shape.sharers[v] == 1:
             continue
         level = 0
         while level <= shape.rank[v] and shape.node[v, level] != v:
             level += 1
         if level <= shape.rank[v]:
-            sibling[v] = smoothing * factors[level, v] / total[level] * weights[v] / shape.children[above]
-            summed[above] += sibling[v]
+            one = shape.one[v]
+            sibling[one] = smoothing * factors[level, v] / total[level] * weights[v] / shape.sharers[v]
+            summed[shape.up[one]] += sibling[one]
     return sibling, summed
 
 
@@ -149,19 +140,27 @@ def cuts_of(shape: Shape) -> tuple[Any, Any]:
 
 @compiled()
 def even_factors(
-    cuts: Any, places: Any, groups: Any, factors: Any, weights: Any, total: Any, smoothing: float, real: Any
+    cuts: Any,
+    places: Any,
+    size: int,
+    groups: Any,
+    factors: Any,
+    weights: Any,
+    total: Any,
+    smoothing: float,
+    real: Any,
 ) -> tuple[Any, Any]:
-    """`Terms.even`, of the type of an array `real`, with each node at some place, and `Terms.even_sum`."""
+    """`Terms.even`, of the type of an array `real`, with each node at one of so many places, and `Terms.even_sum`."""
     first, nodes = cuts
-    even, summed = np.empty((groups.size, places.size), real.dtype), np.empty(groups.size, real.dtype)
-    running, whole = np.zeros(places.size), 0.0
+    even, summed = np.empty((groups.size, size), real.dtype), np.empty(groups.size, real.dtype)
+    running, whole = np.zeros(size), 0.0
     for level in range(groups.size):
         share = smoothing / total[level] / groups[level]
         for k in range(first[level], first[level + 1]):
             factor = share * factors[level, nodes[k]] * weights[nodes[k]]
             running[places[nodes[k]]] += factor
             whole += factor
-        for place in range(places.size):
+        for place in range(size):
             even[level, place] = running[place]
         summed[level] = whole
     return even, summed
@@ -201,22 +200,17 @@ def terms(
         if counts[v]:  # else nothing asks for it: of a large tree a batch meets few nodes
             factors_on_the_way(v, shape, factors, weights, total, smoothing, siblings, target[v])
             whole[v] = target[v].sum()
-            before, number = -1, -1
             for level in range(shape.rank[v] + 1):
                 own[v, level] = weights[v] / total[level]
-                u = shape.node[v, level]
-                number = step_at(u, before, number, nodes - inner, steps)
-                step[v, level] = number
-                before = u
+                step[v, level] = shape.step[v, level]
     real = like.dtype
     even, even_sum = np.zeros((1, 1), real), np.zeros(levels, real)
     sibling, sibling_sum = np.zeros(1), np.zeros(inner + 2)
     if smoothing > 0 and siblings:
         sibling, sibling_sum = sibling_factors(shape, factors, weights, total, smoothing)
     elif smoothing > 0:
-        groups, places = shape.groups, np.arange(nodes)
         even, even_sum = even_factors(
-            cuts_of(shape), places, groups, factors, weights, total, smoothing, like
+            cuts_of(shape), shape.one, nodes, shape.groups, factors, weights, total, smoothing, like
         )
     opened = np.zeros(nodes + 1)
     if sibling.size > 1:

@@ -103,7 +103,7 @@ def _terms(shape: Shape, inside: NDArray[np.bool_], leaves: int) -> NDArray[Any]
 def _sharers(shape: Shape, inside: NDArray[np.bool_]) -> NDArray[Any]:
     """See `Layout`; `inside` says whether each node is in the cut of each level, (V, D)."""
     first = inside & (np.cumsum(inside, axis=1) == 1)  # further down a node is alone below itself
-    siblings = shape.children[shape.up].astype(np.int64)
+    siblings = shape.sharers.astype(np.int64)
     return np.stack(
         [
             np.where(inside, shape.groups.astype(np.int64), 0),

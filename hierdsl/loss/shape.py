@@ -120,9 +120,8 @@ def _shape(
         at = above[at]
     steps = int(depth.max()) + 1 if inner else 0
     path = np.full((one.size, steps), inner)
-    at = np.where(
-        of_inner < 0, np.append(up, inner)[one], of_inner
-    )  # where each node's walk upwards has come to
+    # where each node's walk upwards has come to
+    at = np.where(of_inner < 0, np.append(up, inner)[one], of_inner)
     while (walking := np.flatnonzero(at < inner)).size:
         path[walking, depth[at[walking]]] = at[walking]
         at[walking] = above[at[walking]]

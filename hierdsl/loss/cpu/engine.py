@@ -18,9 +18,9 @@ from hierdsl.loss.cpu.even_rows import Places, even_rows, places_of, ranked
 from hierdsl.loss.cpu.exact import exactly
 from hierdsl.loss.cpu.memory import empty_like
 from hierdsl.loss.cpu.rows import rows
-from hierdsl.loss.cpu.sibling_rows import Siblings, sibling_rows
+from hierdsl.loss.cpu.sibling_rows import Siblings, children_of, sibling_rows
 from hierdsl.loss.cpu.structures import Terms
-from hierdsl.loss.cpu.terms import children_of, count_parts, counted, sibling_factors, starts, terms, totals
+from hierdsl.loss.cpu.terms import count_parts, counted, sibling_factors, starts, terms, totals
 from hierdsl.loss.cpu.threads import Chunks, in_chunks, on_threads
 from hierdsl.loss.cpu.whole_rows import whole_rows
 from hierdsl.loss.options import gradient_type, no_node
@@ -150,6 +150,11 @@ class _Tree:
         return found
 
     @cached_property
+    def children(self) -> tuple[NDArray[Any], ...]:
+        """See `sibling_rows`."""
+        return children_of(self.forks)
+
+    @cached_property
     def forks(self) -> Shape:
         """The shape for the loops over rows: its inner nodes are those with several children."""
         return without_chains(self.shape)
@@ -248,7 +253,7 @@ class Run:
             return rows, (forks, *factors, focus)
         if siblings and self.in_order:
             made = sibling_factors(forks, *factors, smoothing)
-            nodes_and_factors = Siblings(*children_of(forks), *(table.astype(number) for table in made))
+            nodes_and_factors = Siblings(*self.tree.children, *(table.astype(number) for table in made))
             return sibling_rows, (forks, nodes_and_factors, *factors, smoothing, focus)
         if siblings or smoothing == 0:
             return whole_rows, (self.shape, self.terms)

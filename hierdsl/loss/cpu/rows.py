@@ -72,8 +72,10 @@ def rows(
         np.empty(steps + 1, real),
         np.empty(steps, real),
         np.empty(steps + 1, real),
+        np.empty(2 * steps + 1, np.int64),
+        np.empty(2 * steps + 1, real),
     )
-    e, parts, sums_of, nll = lent(scratch)
+    e, parts, sums_of, nll, ends, of_pieces = lent(scratch)
     chunk = take(chunks.next)
     while chunk < chunks.taken.size:
         first, last, sums, aside = part(chunks, chunk)
@@ -97,7 +99,7 @@ def rows(
                     factors_on_the_way(t, shape, factors_of, weights, total, 0.0, False, parts)
                     loss, factors, of_leaf = terms_on_the_way(own, whole, parts, focus, sums_of, nll, depth)
                     if g.size:
-                        _gradient(g, e, shape, t, factors / whole, sums_of, depth)
+                        _gradient(g, e, shape, t, factors / whole, sums_of, depth, ends, of_pieces)
                         if y < leaves:
                             g[y] -= of_leaf
                     if levels:
@@ -110,7 +112,7 @@ def rows(
     keep(scratch)
 
 
-@compiled()
+@compiled(inline=True)
 def _sums_on_the_way(e: Any, t: int, shape: Shape, sums: Any) -> int:
     """Write the sum of each inner node on the way to the target; how many there are."""
     leaves, depth, y = e.size - LANES, int(depth_of(shape, t)), shape.one[t]
@@ -227,28 +229,39 @@ def sum_of(e: Any, begin: int, end: int, total: Any) -> Any:
     return total + other
 
 
-@compiled()
-def _gradient(g: Any, e: Any, shape: Shape, t: int, base: Any, parts: Any, depth: int) -> None:
+@compiled(inline=True)
+def _gradient(
+    g: Any, e: Any, shape: Shape, t: int, base: Any, parts: Any, depth: int, ends: Any, factors: Any
+) -> None:
     """e_c times the base, less the parts of the nodes that are above c and on the way to the target."""
-    start, end = np.uint32(0), np.uint32(g.size)
+    end, last = g.size, 2 * depth
     for step in range(depth):
         i = shape.path[t, step]
-        scaled(g, e, start, shape.span[i, 0], base)
-        scaled(g, e, shape.span[i, 1], end, base)
-        start, end = shape.span[i, 0], shape.span[i, 1]
+        ends[step], factors[step] = shape.span[i, 0], base
+        ends[last - step], factors[last - step] = end, base
+        end = np.int64(shape.span[i, 1])
         base -= parts[step]
-    scaled(g, e, start, end, base)
+    ends[depth], factors[depth] = end, base
+    write_pieces(g, e, ends, factors, 0, last + 1, 0)
 
 
 @compiled()
-def scaled(g: Any, e: Any, start: int, end: int, factor: Any) -> None:
-    """Write factor * e into a piece of the gradient."""
-    to, of = g[start:end], e[start:end]
-    for c in range(to.size):
-        to[c] = of[c] * factor
+def write_pieces(g: Any, e: Any, ends: Any, factors: Any, begin: int, after: int, c: int) -> None:
+    """Write factor * e into pieces of the gradient, which follow each other from channel c on.
+
+    What is written at a time may go over the end of a piece, into the next one, which is written later.
+    """
+    for k in range(begin, after):
+        factor, stop = factors[k], min(ends[k], g.size - LANES + 1)
+        while c < stop:
+            store(g, c, load(e, c) * factor)
+            c += LANES
+        for rest in range(c, ends[k]):
+            g[rest] = e[rest] * factor
+        c = ends[k]
 
 
-@compiled()
+@compiled(inline=True)
 def level_losses(shape: Shape, weights: Any, y: int, nll: Any, sums: Any) -> None:
     """Add the level losses of one pixel, each with its weight."""
     for level in range(shape.rank[y] + 1):

@@ -13,26 +13,55 @@ from hierdsl.loss.cpu.arithmetic import log
 from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.exact import TINY
 from hierdsl.loss.cpu.lanes import LANES, every, load, summed
-from hierdsl.loss.cpu.rows import exponentials, largest, level_losses, scaled, sum_of, terms_on_the_way
+from hierdsl.loss.cpu.rows import exponentials, largest, level_losses, sum_of, terms_on_the_way, write_pieces
 from hierdsl.loss.cpu.terms import depth_of, factors_on_the_way
 from hierdsl.loss.cpu.threads import Chunks, lent, part, share, take
 from hierdsl.loss.shape import Shape
 
 
 class Siblings(NamedTuple):
-    """The children of each inner node i and, last, of the root: `nodes[first[i] : first[i + 1]]`.
+    """The children of each inner node i and, last, of the root: `nodes[first[i] : first[i + 1]]`, the leaves first.
+
+    The channels below them follow each other in parts, `ends[first_part[i] : first_part[i + 1]]`: those below a child
+    that is an inner node, and runs of children that are leaves.
 
     Attributes:
         first: (I + 2,) int64.
-        nodes: (V,) int64.
+        nodes: (C + I,) int64.
+        first_part: (I + 2,) int64.
+        ends: The channel after the last of each part, int64.
+        of_parts: The inner node of each part, counted among all nodes, and C + I for leaves, int64.
         factors: `Terms.sibling`.
         summed: `Terms.sibling_sum`.
     """
 
     first: NDArray[Any]
     nodes: NDArray[Any]
+    first_part: NDArray[Any]
+    ends: NDArray[Any]
+    of_parts: NDArray[Any]
     factors: NDArray[Any]
     summed: NDArray[Any]
+
+
+def children_of(shape: Shape) -> tuple[NDArray[Any], ...]:
+    """The first five of `Siblings`; those below an inner node must be neighbours."""
+    leaves = shape.up.size - shape.order.size
+    up = shape.up.astype(np.int64)
+    nodes = np.argsort(up, kind="stable")
+    numbers = np.arange(shape.children.size + 1)
+    spans = np.vstack([np.stack([np.arange(leaves), np.arange(leaves) + 1], axis=1), shape.span])
+    in_order = np.lexsort([spans[:, 0], up])
+    of_leaf, above = in_order < leaves, up[in_order]
+    begins = np.append(True, ~(of_leaf[1:] & of_leaf[:-1]) | (above[1:] != above[:-1]))
+    firsts, lasts = np.flatnonzero(begins), np.flatnonzero(np.append(begins[1:], True))
+    return (
+        np.searchsorted(up[nodes], numbers),
+        nodes,
+        np.searchsorted(above[firsts], numbers),
+        spans[in_order[lasts], 1],
+        np.where(of_leaf[firsts], up.size, in_order[firsts]),
+    )
 
 
 @compiled()
@@ -83,10 +112,10 @@ def sibling_rows(
     first_child, children = siblings.first, siblings.nodes
     real, leaves, steps, inner = logits.dtype, logits.shape[1], shape.path.shape[1], shape.children.size - 1
     e, parts, s = np.zeros(leaves + LANES, real), np.empty(steps + 1, real), np.empty(inner + 1, real)
-    sums_of, nll = np.empty(steps, real), np.empty(steps + 1, real)
-    terms = np.empty(
-        (2, inner + LANES), real
-    )  # factors and sums of the inner nodes among the siblings of a row
+    sums_of, nll, bases = np.empty(steps, real), np.empty(steps + 1, real), np.empty(steps + 1, real)
+    ends, of_pieces = np.empty(siblings.ends.size + 1, np.int64), np.empty(siblings.ends.size + 1, real)
+    # factors and sums of the inner nodes among the siblings of a row
+    terms = np.empty((2, inner + LANES), real)
     chunk = take(chunks.next)
     while chunk < chunks.taken.size:
         first, last, sums, aside = part(chunks, chunk)
@@ -125,18 +154,28 @@ def sibling_rows(
                     loss += more * log(whole) - spread
                     factors += more
                     if g.size:
-                        base = factors / whole
+                        base, before, after = factors / whole, 0, ends.size
                         for step in range(opened):
                             i = inner if step == 0 else np.int64(shape.path[t, step - 1])
                             on = np.int64(leaves + shape.path[t, step]) if step < depth else y
-                            some = children[first_child[i] : first_child[i + 1]]
-                            _gradient(g, e, s, shape, siblings.factors, some, on, base)
+                            bases[step] = base
+                            before, after = _pieces(siblings, s, i, on, base, ends, of_pieces, before, after)
                             if step < depth:  # `sums_of` is factor / sum by now
                                 base -= sums_of[step] + siblings.factors[on] / s[on - leaves]
+                        if y >= leaves:
+                            ends[before], of_pieces[before] = shape.span[y - leaves, 1], base
+                            before += 1
+                        write_pieces(g, e, ends, of_pieces, 0, before, 0)
+                        write_pieces(g, e, ends, of_pieces, after, ends.size, ends[before - 1])
+                        for step in range(opened):
+                            i = inner if step == 0 else np.int64(shape.path[t, step - 1])
+                            for k in range(first_child[i], first_child[i + 1]):
+                                v = children[k]
+                                if v >= leaves:
+                                    break
+                                g[v] = e[v] * bases[step] - siblings.factors[v]
                         if y < leaves:
                             g[y] -= of_leaf
-                        else:
-                            scaled(g, e, shape.span[y - leaves, 0], shape.span[y - leaves, 1], base)
                     if levels:
                         level_losses(shape, weights[t] / total, t, nll, sums[1:])
             sums[0] += loss
@@ -146,7 +185,7 @@ def sibling_rows(
         chunk = take(chunks.next)
 
 
-@compiled()
+@compiled(inline=True)
 def _sums(e: Any, shape: Shape, first_child: Any, children: Any, t: int, opened: int, s: Any) -> Any:
     """Write the sum of each inner node that is on the way or a child of a node on it; the least."""
     leaves, inner, lowest = e.size - LANES, s.size - 1, e.dtype.type(1)
@@ -199,13 +238,29 @@ def _sum_of_logs(terms: Any, count: int) -> Any:
     return summed(found)
 
 
-@compiled()
-def _gradient(g: Any, e: Any, s: Any, shape: Shape, factors: Any, nodes: Any, on: int, base: Any) -> None:
-    """The gradient below some siblings, but for the inner node that is on the way."""
-    leaves = g.size
-    for v in nodes:
-        if v < leaves:
-            g[v] = e[v] * base - factors[v]
-        elif v != on:
-            i = v - leaves
-            scaled(g, e, shape.span[i, 0], shape.span[i, 1], base - factors[v] / s[i])
+@compiled(inline=True)
+def _pieces(
+    siblings: Siblings,
+    s: Any,
+    i: int,
+    on: int,
+    base: Any,
+    ends: Any,
+    factors: Any,
+    before: int,
+    after: int,
+) -> tuple[int, int]:
+    """Note what the gradient is times e below the children of a node: before the one on the way, and after it.
+
+    Of leaves that is without their own factors. How many pieces are before, and the first of those after.
+    """
+    first, last = siblings.first_part[i], siblings.first_part[i + 1]
+    leaves = siblings.factors.size - s.size
+    while first < last and siblings.of_parts[first] != on:
+        v = siblings.of_parts[first]  # of leaves the root, with a factor of 0
+        ends[before], factors[before] = siblings.ends[first], base - siblings.factors[v] / s[v - leaves]
+        first, before = first + 1, before + 1
+    for k in range(last - 1, first, -1):
+        v, after = siblings.of_parts[k], after - 1
+        ends[after], factors[after] = siblings.ends[k], base - siblings.factors[v] / s[v - leaves]
+    return before, after

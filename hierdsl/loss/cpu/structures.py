@@ -22,7 +22,8 @@ class Terms(NamedTuple):
             number else.
         even: Factor that every node v has for any target whose finest level is l, (D, V); (1, 1) for none.
         even_sum: The sum of `even` over the nodes, (D,).
-        sibling: Factor of a node where its parent is on the way to the target, (V,); (1,) for none.
+        sibling: Factor of a node where its parent is on the way to the target, and 0 at last, (V + 1,); (1,) for
+            none.
         sibling_sum: The sum of `sibling` over the children of each inner node and of the root, (I + 2,); 0 at last.
         opened: Sum of `sibling` over the siblings on the way to each target, (V + 1,).
         focus: Exponent gamma of the focal modulation; 0 for none.

@@ -80,7 +80,7 @@ def counted(
     return counts, totals(rank, levels, counts, weights, mean), wrong
 
 
-@compiled()
+@compiled(inline=True)
 def depth_of(shape: Shape, y: int) -> int:
     """How many inner nodes are on the way to a target, itself included."""
     depth, inner = 0, shape.children.size - 1
@@ -89,7 +89,7 @@ def depth_of(shape: Shape, y: int) -> int:
     return depth
 
 
-@compiled()
+@compiled(inline=True)
 def factors_on_the_way(
     y: int, shape: Shape, factors: Any, weights: Any, total: Any, smoothing: float, siblings: bool, to: Any
 ) -> None:
@@ -109,7 +109,7 @@ def sibling_factors(
     shape: Shape, factors: Any, weights: Any, total: Any, smoothing: float
 ) -> tuple[Any, Any]:
     """`Terms.sibling` and `Terms.sibling_sum`."""
-    sibling, summed = np.zeros(shape.up.size), np.zeros(shape.children.size + 1)
+    sibling, summed = np.zeros(shape.up.size + 1), np.zeros(shape.children.size + 1)
     for v in range(shape.rank.size):
         if shape.sharers[v] == 1:
             continue

@@ -16,6 +16,7 @@ from torch import Tensor
 from hierdsl.loss.cpu.columns import columns
 from hierdsl.loss.cpu.even_rows import Places, even_rows, places_of, ranked
 from hierdsl.loss.cpu.exact import exactly
+from hierdsl.loss.cpu.lanes import LANES
 from hierdsl.loss.cpu.memory import empty_like
 from hierdsl.loss.cpu.rows import rows
 from hierdsl.loss.cpu.sibling_rows import Siblings, children_of, sibling_rows
@@ -305,7 +306,8 @@ class Run:
         g = np.empty((1, 0), z.dtype) if gradient is None else gradient.numpy()
         each = np.empty(0, z.dtype) if losses is None else losses.numpy().reshape(-1)
         loop, given = self.row_loop
-        chunks = in_chunks(len(z), 1, z.size, len(self.shape.groups))
+        together = LANES if loop is even_rows else 1
+        chunks = in_chunks(-(-len(z) // together), together, z.size, len(self.shape.groups))
         on_threads(loop, len(chunks.taken), chunks, z, y, self.ignore_index, *given, g, each, self.levels)
         return self.summed(chunks, z, y, g, each)
 

@@ -179,6 +179,7 @@ def even_rows(
     chunk = take(chunks.next)
     while chunk < chunks.taken.size:
         first, last, sums, aside = part(chunks, chunk)
+        first, last = first * chunks.pixels, min(last * chunks.pixels, target.size)
         sums[:] = 0
         taken, make = 0, gradient.size > 0
         for m in range(first, last):

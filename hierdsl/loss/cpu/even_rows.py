@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hierdsl.loss.cpu.arithmetic import TOGETHER, exp, log, log_of_product
 from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.exact import TINY
-from hierdsl.loss.cpu.lanes import LANES, every, load, one_of, product, smaller, store, summed, turned
+from hierdsl.loss.cpu.lanes import LANES, every, load, one_of, product, smaller, store, turned
 from hierdsl.loss.cpu.rows import largest, level_losses, terms_on_the_way
 from hierdsl.loss.cpu.terms import cuts_of, depth_of, even_factors, factors_on_the_way
 from hierdsl.loss.cpu.threads import Chunks, lent, part, share, take
@@ -27,9 +27,9 @@ class Places(NamedTuple):
     Attributes:
         at: The place among the inner nodes of each of them and of the root, which has the last, (I + 1,) int64.
         nodes: The place of each node of the hierarchy, (V + 1,) int64; of no meaning for the last.
-        up: What `at` is of the node above the one at each place, (C + I,) int64.
+        up: What `at` is of the node above the one at each place, (C + I,) uint32.
         depths: `at` of the first node of each depth and, last, I, (K + 1,) int64.
-        runs: The first of each run of leaves with the same parent and, last, their number, int64.
+        siblings: Whether each eight leaves have the same parent, (C // 8,).
         first: See `cuts_of`.
         cuts: See there.
     """
@@ -38,7 +38,7 @@ class Places(NamedTuple):
     nodes: NDArray[Any]
     up: NDArray[Any]
     depths: NDArray[Any]
-    runs: NDArray[Any]
+    siblings: NDArray[Any]
     first: NDArray[Any]
     cuts: NDArray[Any]
 
@@ -65,7 +65,7 @@ def places_of(shape: Shape) -> Places:
     at, places, up = (
         np.empty(inner + 1, np.int64),
         np.arange(leaves + inner + 1),
-        np.empty(leaves + inner, np.int64),
+        np.empty(leaves + inner, np.uint32),
     )
     at[inner] = inner
     depths = np.full(shape.path.shape[1] + 1, inner)
@@ -78,14 +78,12 @@ def places_of(shape: Shape) -> Places:
         for depth in range(depths.size - 1):
             if shape.path[v, depth] < inner:
                 depths[depth] = min(depths[depth], at[shape.path[v, depth]])
-    runs, count = np.zeros(leaves + 1, np.int64), 1
-    for c in range(1, leaves):
-        if up[c] != up[c - 1]:
-            runs[count] = c
-            count += 1
-    runs[count] = leaves
+    siblings = np.empty(leaves // LANES, np.bool_)
+    for eight in range(siblings.size):
+        parents = up[eight * LANES : (eight + 1) * LANES]
+        siblings[eight] = (parents == parents[0]).all()
     first, cuts = cuts_of(shape)
-    return Places(at, places[shape.one], up, depths, runs[: count + 1], first, cuts)
+    return Places(at, places[shape.one], up, depths, siblings, first, cuts)
 
 
 @compiled()
@@ -202,8 +200,7 @@ def even_rows(
                     batch[lane] = batch[count - 1]
                 for lane in range(LANES):
                     peaks[lane] = largest(logits[batch[lane]])
-                _leaves(logits, batch, peaks, factors, e, spread)
-                _sum_leaves(e, places.runs, up, s)
+                _leaves(logits, batch, peaks, factors, places, e, s, spread)
                 _sum_inner(leaves, up, s, doubtful)
                 _add_logs(factors[leaves:], nodes.alike[level], s, spread)
                 of_steps[:] = 0
@@ -246,54 +243,98 @@ def even_rows(
         chunk = take(chunks.next)
 
 
+@compiled(inline=True)
+def _starts(batch: Any, width: int) -> tuple[int, int, int, int, int, int, int, int]:
+    """Where eight rows begin, as numbers: what is written could otherwise change an array of them."""
+    return (
+        batch[0] * width,
+        batch[1] * width,
+        batch[2] * width,
+        batch[3] * width,
+        batch[4] * width,
+        batch[5] * width,
+        batch[6] * width,
+        batch[7] * width,
+    )
+
+
 @compiled()
-def _leaves(logits: Any, batch: Any, peaks: Any, factors: Any, e: Any, spread: Any) -> None:
-    """The exponentials, leaf by row, and the leaves' part of the spread, the sum of factor * (z - peak)."""
-    whole = e.shape[0] // LANES * LANES
-    parts, square = np.zeros((LANES, LANES), e.dtype), np.empty((LANES, LANES), e.dtype)
+def _leaves(
+    logits: Any, batch: Any, peaks: Any, factors: Any, places: Places, e: Any, s: Any, spread: Any
+) -> None:
+    """The exponentials, leaf by row, their sums at the parents, and the leaves' part of the spread.
+
+    That is the sum of factor * (z - peak).
+    """
+    width, up, peak = e.shape[0], places.up, load(peaks, 0)
+    starts = _starts(batch, width)
+    whole = width // LANES * LANES
+    s[:] = 0
+    one = other = every(e.dtype.type(0))
     for c in range(0, whole, LANES):
-        some = load(factors, c)
-        for lane in range(LANES):
-            x = load(logits, batch[lane] * e.shape[0] + c) - peaks[lane]
-            _add(parts, lane, product(some, x))  # a factor of 0 silences what is infinite
-            store(square, lane * LANES, exp(x))
-        leaves = turned(
+        z = turned(
             (
-                load(square, 0),
-                load(square, 1 * LANES),
-                load(square, 2 * LANES),
-                load(square, 3 * LANES),
-                load(square, 4 * LANES),
-                load(square, 5 * LANES),
-                load(square, 6 * LANES),
-                load(square, 7 * LANES),
+                load(logits, starts[0] + c),
+                load(logits, starts[1] + c),
+                load(logits, starts[2] + c),
+                load(logits, starts[3] + c),
+                load(logits, starts[4] + c),
+                load(logits, starts[5] + c),
+                load(logits, starts[6] + c),
+                load(logits, starts[7] + c),
             )
         )
-        store(e, c * LANES, leaves[0])
-        store(e, (c + 1) * LANES, leaves[1])
-        store(e, (c + 2) * LANES, leaves[2])
-        store(e, (c + 3) * LANES, leaves[3])
-        store(e, (c + 4) * LANES, leaves[4])
-        store(e, (c + 5) * LANES, leaves[5])
-        store(e, (c + 6) * LANES, leaves[6])
-        store(e, (c + 7) * LANES, leaves[7])
-    for lane in range(LANES):
-        spread[lane] = summed(load(parts, lane * LANES))
-        for c in range(whole, e.shape[0]):
-            x = logits[batch[lane], c] - peaks[lane]
-            spread[lane] += factors[c] * x if factors[c] != 0 else e.dtype.type(0)
-            e[c, lane] = exp(x)
+        if places.siblings[c // LANES]:
+            total = every(e.dtype.type(0))
+            of_leaf, one = _leaf(z[0], peak, factors, e, c, one)
+            total = total + of_leaf
+            of_leaf, other = _leaf(z[1], peak, factors, e, c + 1, other)
+            total = total + of_leaf
+            of_leaf, one = _leaf(z[2], peak, factors, e, c + 2, one)
+            total = total + of_leaf
+            of_leaf, other = _leaf(z[3], peak, factors, e, c + 3, other)
+            total = total + of_leaf
+            of_leaf, one = _leaf(z[4], peak, factors, e, c + 4, one)
+            total = total + of_leaf
+            of_leaf, other = _leaf(z[5], peak, factors, e, c + 5, other)
+            total = total + of_leaf
+            of_leaf, one = _leaf(z[6], peak, factors, e, c + 6, one)
+            total = total + of_leaf
+            of_leaf, other = _leaf(z[7], peak, factors, e, c + 7, other)
+            total = total + of_leaf
+            _add(s, up[c], total)
+        else:
+            of_leaf, one = _leaf(z[0], peak, factors, e, c, one)
+            _add(s, up[c], of_leaf)
+            of_leaf, other = _leaf(z[1], peak, factors, e, c + 1, other)
+            _add(s, up[c + 1], of_leaf)
+            of_leaf, one = _leaf(z[2], peak, factors, e, c + 2, one)
+            _add(s, up[c + 2], of_leaf)
+            of_leaf, other = _leaf(z[3], peak, factors, e, c + 3, other)
+            _add(s, up[c + 3], of_leaf)
+            of_leaf, one = _leaf(z[4], peak, factors, e, c + 4, one)
+            _add(s, up[c + 4], of_leaf)
+            of_leaf, other = _leaf(z[5], peak, factors, e, c + 5, other)
+            _add(s, up[c + 5], of_leaf)
+            of_leaf, one = _leaf(z[6], peak, factors, e, c + 6, one)
+            _add(s, up[c + 6], of_leaf)
+            of_leaf, other = _leaf(z[7], peak, factors, e, c + 7, other)
+            _add(s, up[c + 7], of_leaf)
+    for c in range(whole, width):
+        for lane in range(LANES):
+            e[c, lane] = logits[batch[lane], c]
+        of_leaf, one = _leaf(load(e, c * LANES), peak, factors, e, c, one)
+        _add(s, up[c], of_leaf)
+    store(spread, 0, one + other)
 
 
-@compiled()
-def _sum_leaves(e: Any, runs: Any, up: Any, s: Any) -> None:
-    """The sum of the leaves that are children of each inner node or the root."""
-    s[:] = 0
-    for run in range(runs.size - 1):
-        found = load(e, runs[run] * LANES)
-        for c in range(runs[run] + 1, runs[run + 1]):
-            found = found + load(e, c * LANES)
-        _add(s, up[runs[run]], found)
+@compiled(inline=True)
+def _leaf(z: Any, peak: Any, factors: Any, e: Any, c: int, spread: Any) -> tuple[Any, Any]:
+    """The exponentials of a leaf, which are stored, and the spread with its own added."""
+    x = z - peak
+    found = exp(x)
+    store(e, c * LANES, found)
+    return found, spread + product(every(factors[c]), x)  # a factor of 0 silences what is infinite
 
 
 @compiled()
@@ -342,7 +383,7 @@ def _divide(factors: Any, up: Any, places: Any, s: Any) -> None:
 def _gradient(e: Any, s: Any, up: Any, factors: Any, batch: Any, gradient: Any) -> None:
     """Write the gradient of each row; of lanes with the same row, the first is written last."""
     width = e.shape[0]
-    whole = width // LANES * LANES
+    starts, whole = _starts(batch, width), width // LANES * LANES
     for c in range(0, whole, LANES):
         rows = turned(
             (
@@ -356,14 +397,14 @@ def _gradient(e: Any, s: Any, up: Any, factors: Any, batch: Any, gradient: Any) 
                 _slope(e, s, up, factors, c + 7),
             )
         )
-        store(gradient, batch[7] * width + c, rows[7])
-        store(gradient, batch[6] * width + c, rows[6])
-        store(gradient, batch[5] * width + c, rows[5])
-        store(gradient, batch[4] * width + c, rows[4])
-        store(gradient, batch[3] * width + c, rows[3])
-        store(gradient, batch[2] * width + c, rows[2])
-        store(gradient, batch[1] * width + c, rows[1])
-        store(gradient, batch[0] * width + c, rows[0])
+        store(gradient, starts[7] + c, rows[7])
+        store(gradient, starts[6] + c, rows[6])
+        store(gradient, starts[5] + c, rows[5])
+        store(gradient, starts[4] + c, rows[4])
+        store(gradient, starts[3] + c, rows[3])
+        store(gradient, starts[2] + c, rows[2])
+        store(gradient, starts[1] + c, rows[1])
+        store(gradient, starts[0] + c, rows[0])
     for c in range(whole, width):
         store(e, c * LANES, _slope(e, s, up, factors, c))
         for lane in range(LANES - 1, -1, -1):

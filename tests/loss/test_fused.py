@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from loss.trees import (
     CHAIN,
@@ -13,6 +13,7 @@ from loss.trees import (
     PERMUTED,
     PINNED,
     STREET,
+    WIDE,
     broad_of,
     compiled_of,
     flat_of,
@@ -30,7 +31,7 @@ from hierdsl.loss.cpu import compiled as compilation
 from hierdsl.loss.cpu.lanes import LANES
 from hierdsl.loss.cpu.terms import count
 from hierdsl.loss.cpu.threads import lent, part, share, take
-from hierdsl.loss.shape import shape_of
+from hierdsl.loss.shape import shape_of, without_chains
 from hierdsl.weighting import hxe
 
 IGNORE = -100
@@ -153,11 +154,13 @@ def test_exact_at_any_confidence(name, smoothing, rows, scale):
 
 @pytest.mark.parametrize(("dtype", "rtol"), [(torch.float64, 1e-11), (torch.float32, 3e-6)])
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("rows", [1, 45])
+@pytest.mark.parametrize("rows", [1, 45, 301])
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
-def test_rows_of_a_broad_tree(smoothing, rows, weighted, dtype, rtol):
+@pytest.mark.parametrize(
+    "compiled", [broad_of(300, 4), broad_of(300, 4, chains=True), WIDE], ids=["broad", "chains", "wide"]
+)
+def test_rows_of_a_broad_tree(compiled, smoothing, rows, weighted, dtype, rtol):
     """Hundreds of inner nodes, many of one factor without class weights, each of its own with them."""
-    compiled = broad_of(300, 4)
     logits, target = pixels(compiled, (rows,), seed=rows, scale=5.0, dtype=dtype)
     options = {"label_smoothing": smoothing[0], "smoothing": smoothing[1], "reduction": "sum"}
     if weighted:
@@ -250,8 +253,9 @@ def test_a_masked_class_has_no_probability():
     assert_equal(logits.movedim(1, -1).reshape(-1, 11), target.view(-1), FACES)
 
 
+@pytest.mark.parametrize("smoothing", SMOOTHINGS[:3])
 @pytest.mark.parametrize("rows", [False, True])
-def test_the_number_of_threads_changes_nothing(rows):
+def test_the_number_of_threads_changes_nothing(rows, smoothing):
     logits, target = pixels(FACES, (4, 70, 130), dtype=torch.float32)
     if rows:
         logits, target = logits.movedim(1, -1).reshape(-1, 11), target.view(-1)
@@ -260,7 +264,8 @@ def test_the_number_of_threads_changes_nothing(rows):
         for count in (1, 2, 3):
             torch.set_num_threads(count)
             z = logits.clone().requires_grad_()
-            loss, levels = hierarchical_cross_entropy(z, target, FACES, engine="fused", return_levels=True)
+            options = {"label_smoothing": smoothing[0], "smoothing": smoothing[1], "return_levels": True}
+            loss, levels = hierarchical_cross_entropy(z, target, FACES, engine="fused", **options)
             loss.backward()
             found.append((loss, levels, z.grad))
     finally:
@@ -369,6 +374,30 @@ def test_shape_of_a_tree_follows_its_parents():
                     start <= c < end for c in range(leaves)
                 ]
     assert not len(shape_of(PERMUTED).span)
+
+
+@given(tree=random_tree())
+@example(tree="tree\n    a\n        b\n            c\n            d\n                e\n")
+def test_a_tree_without_chains_has_the_same_groups(tree):
+    compiled = compiled_of(tree)
+    shape = without_chains(shape_of(compiled))
+    leaves, root = compiled.num_leaves, len(shape.children) - 1
+    above = [*shape.up.tolist(), None]
+
+    def ways_up(node):
+        return [] if node == leaves + root else [node, *ways_up(leaves + above[node])]
+
+    below = {node: {c for c in range(leaves) if node in ways_up(c)} for node in range(leaves + root)}
+    assert all(count > 1 for count in shape.children[:root])
+    assert len(set(map(frozenset, below.values()))) == len(below)
+    for v in range(compiled.num_nodes):
+        assert below[shape.one[v]] == {c for c in range(leaves) if is_under(compiled, c, v)}
+        way = [leaves + i for i in shape.path[v] if i < root]
+        assert way == [node for node in reversed(ways_up(shape.one[v])) if node >= leaves]
+        for level in range(shape.rank[v] + 1):
+            one, step = shape.one[shape.node[v, level]], shape.step[v, level]
+            assert one == (leaves + shape.path[v, step] if step < shape.path.shape[1] else shape.one[v])
+            assert (one < leaves) == (step == shape.path.shape[1])
 
 
 def test_exponential_and_logarithm():

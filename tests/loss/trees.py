@@ -31,12 +31,19 @@ def nested_of(leaves, levels):
     return compiled_of("\n".join(lines) + "\n")
 
 
-def broad_of(leaves, branches):
-    """A tree with about so many children below each node, leaves at several depths among them."""
+def broad_of(leaves, branches, chains=False):
+    """A tree with about so many children below each node, leaves at several depths among them.
+
+    With chains every third node, leaves among them, is the only child of another, or the only child of one like that.
+    """
     rng = random.Random(leaves)  # noqa: S311 - a tree, no secret
     lines = ["tree"]
 
     def below(count, depth):
+        if chains:
+            for _ in range(max(0, rng.randint(-3, 2))):
+                lines.append("    " * depth + f"only{len(lines)}")
+                depth += 1
         if count == 1:
             lines.append("    " * depth + f"leaf{len(lines)}")
             return
@@ -76,6 +83,18 @@ CHAIN = compiled_of(
     "tree\n    a\n        b\n            c\n                d\n                e\n        f\n    g\n        h\n"
 )
 """Children without siblings."""
+
+
+WIDE = compiled_of(
+    "tree\n    many\n"
+    + "".join(f"        m{i}\n" for i in range(43))
+    + "    mixed\n"
+    + "".join(
+        f"        x{i}\n            y{i}\n            z{i}\n        w{i}\n        v{i}\n" for i in range(9)
+    )
+    + "    few\n        f\n        g\n    alone\n"
+)
+"""Many leaves below one node, and leaves between the inner nodes of another."""
 
 
 PINNED = compiled_of(

@@ -1,7 +1,6 @@
 """The hierarchical cross-entropy as functions: they check, and choose how it is computed."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, overload
 
@@ -286,6 +285,8 @@ def _settled_once(*given: Any) -> _Settled:
 
 def _settled_and_kept(*given: Any) -> _Settled:
     """The same, or, of what cannot be kept, as a list, what is said of that."""
-    with suppress(TypeError):
+    try:
         return _settled_once(*given)
+    except TypeError:
+        pass  # what is raised below would be shown as raised by this
     return _settled(*given)

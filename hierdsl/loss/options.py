@@ -78,8 +78,8 @@ def check_shapes(logits: Tensor, target: Tensor, tables: LossTables) -> None:
             f"logits of shape {tuple(logits.shape)}: "
             f"axis 1 must have the {tables.num_leaves} leaves of the hierarchy"
         )
-    if target.shape != logits.shape[:1] + logits.shape[2:]:
-        expected = tuple(logits.shape[:1] + logits.shape[2:])
+    expected = (logits.shape[0], *logits.shape[2:])
+    if target.shape != expected:
         raise ValueError(f"target of shape {tuple(target.shape)}; these logits need {expected}")
     check_types(logits, target)
 

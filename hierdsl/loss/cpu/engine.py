@@ -22,7 +22,7 @@ from hierdsl.loss.cpu.rows import rows
 from hierdsl.loss.cpu.sibling_rows import Siblings, children_of, sibling_rows
 from hierdsl.loss.cpu.structures import Terms
 from hierdsl.loss.cpu.terms import count_parts, counted, sibling_factors, starts, terms, totals
-from hierdsl.loss.cpu.threads import Chunks, in_chunks, on_threads
+from hierdsl.loss.cpu.threads import Chunks, added_up, in_chunks, on_threads
 from hierdsl.loss.cpu.whole_rows import whole_rows
 from hierdsl.loss.options import gradient_type, no_node
 from hierdsl.loss.shape import Shape, shape_from, without_chains
@@ -72,9 +72,8 @@ def fused(
         ValueError: A target is neither a node nor `ignore_index`.
     """
     real = torch.float64 if logits.dtype == torch.float64 else torch.float32
-    y = _as_long(target)
     run = prepare(
-        torch.from_numpy(y),
+        target,
         real,
         plan,
         shape,
@@ -89,7 +88,7 @@ def fused(
     )
     slope = empty_like(logits, gradient_type(logits)) if gradient else None
     losses = torch.empty(target.shape, dtype=real) if reduction == "none" else None
-    sums = run.sums(logits, y, slope, losses)
+    sums = run.sums(logits, run.targets, slope, losses)
     # two arrays: an operator's outputs share no memory
     loss = torch.from_numpy(np.array(sums[0], _NUMPY[real])) if losses is None else losses
     return loss, torch.from_numpy(sums[1:].astype(_NUMPY[real])), slope
@@ -129,13 +128,11 @@ def prepare(
         ValueError: A target is neither a node nor `ignore_index`.
     """
     del plan
-    tree, weights_of = _tree(*shape), weights.numpy()
-    counts, total = _counted(
-        _as_long(target).reshape(-1), ignore_index, tree.shape, weights_of, reduction == "mean"
-    )
+    tree, weights_of, targets = _tree(*shape), weights.numpy(), _as_long(target)
+    counts, total = _counted(targets.reshape(-1), ignore_index, tree.shape, weights_of, reduction == "mean")
     # a whole number would be another type, for which the loops were compiled once more
     spread = Spread(float(label_smoothing), siblings, float(focal_gamma))
-    return Run(tree, counts, total, factors.numpy(), weights_of, spread, real, ignore_index, levels)
+    return Run(tree, targets, counts, total, factors.numpy(), weights_of, spread, real, ignore_index, levels)
 
 
 class _Tree:
@@ -217,6 +214,7 @@ class Run:
     def __init__(
         self,
         tree: _Tree,
+        targets: Targets,
         counts: NDArray[np.int64],
         total: NDArray[np.float64],
         factors: NDArray[np.float64],
@@ -227,7 +225,8 @@ class Run:
         levels: bool,
     ) -> None:
         self.tree, self.shape, self.ignore_index, self.levels = tree, tree.shape, ignore_index, levels
-        self.counts, self.total, self.factors, self.weights = counts, total, factors, weights
+        self.targets, self.counts, self.total = targets, counts, total
+        self.factors, self.weights = factors, weights
         self.spread, self.real = spread, real
         # the channels below each inner node are neighbours
         self.in_order = len(self.shape.span) == len(self.shape.children) - 1
@@ -313,12 +312,14 @@ class Run:
 
     def summed(self, chunks: Chunks, z: Any, y: Targets, g: Any, each: Any) -> Sums:
         """The sums of all chunks, once what they have set aside is computed too."""
-        if any(chunks.taken.tolist()):
+        total: Sums
+        total, aside = added_up(chunks.sums, chunks.taken)
+        if aside:
             chunks.next[0] = 0
             z, y, g, each = (array if z.ndim == 3 else array[..., None] for array in (z, y, g, each))
             what = (z, y, self.ignore_index, self.shape, self.terms)
             on_threads(exactly, len(chunks.taken), chunks, *what, g, each)
-        total: Sums = chunks.sums[0] if len(chunks.sums) == 1 else chunks.sums.sum(axis=0)
+            total, _ = added_up(chunks.sums, chunks.taken)
         return total
 
     def slabs(self, z: Tensor, y: Targets, gradient: Tensor | None, losses: Tensor | None) -> Sums:

@@ -85,6 +85,17 @@ def on_threads(loop: Callable[..., None], count: int, *given: Any) -> None:
 
 
 @compiled()
+def added_up(sums: Any, taken: Any) -> tuple[Any, bool]:
+    """What all chunks come to, (1 + D,), and whether any has set something aside."""
+    total, aside = np.zeros(sums.shape[1]), False
+    for chunk in range(taken.size):
+        aside |= taken[chunk] > 0
+        for level in range(total.size):
+            total[level] += sums[chunk, level]
+    return total, aside
+
+
+@compiled()
 def part(chunks: Chunks, number: int) -> tuple[int, int, Any, Any]:
     """The first item of a chunk, the one after the last, and what it writes into of `sums` and `aside`."""
     count = chunks.taken.size

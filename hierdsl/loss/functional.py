@@ -288,5 +288,5 @@ def _settled_and_kept(*given: Any) -> _Settled:
     try:
         return _settled_once(*given)
     except TypeError:
-        pass  # what is raised below would be shown as raised by this
+        pass  # and not here: what is raised below would be shown as raised by this
     return _settled(*given)

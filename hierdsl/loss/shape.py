@@ -16,13 +16,14 @@ class Shape(NamedTuple):
     `without_chains`. Row V of a table by target stands for a pixel that does not count.
 
     Attributes:
-        up: Inner node above each node, (C + I,) uint32; I under the root.
+        up: Inner node above each node of the tree, (C + I,) uint32; I under the root.
         one: Which node of the tree each node of the hierarchy is, (V + 1,) uint32; the root for the last.
-        path: The inner nodes on the way to each node, itself included, from the top down, (V + 1, K) uint32; I where
-            there are no more.
-        node: Node of the cut at level l that node v is or lies under, (V, D) int32; -1 where v lies above the cut.
+        path: The inner nodes of the tree on the way to each node of the hierarchy, itself included, from the top
+            down, (V + 1, K) uint32; I where there are no more.
+        node: Of the hierarchy, the node of the cut at level l that node v is or lies under, (V, D) int32; -1 where v
+            lies above the cut.
         step: Which of the nodes of `path` that is, (V, D) uint32; K for a leaf, and where there is none.
-        rank: The finest level where each node has a group, (V,) uint32.
+        rank: The finest level where each node of the hierarchy has a group, (V,) uint32.
         sharers: Children of the node above each node of the hierarchy, itself included, (V,) uint32.
         children: Children of each inner node and of the root, (I + 1,) uint32.
         groups: Groups of each level, (D,) uint32.

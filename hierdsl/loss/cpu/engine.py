@@ -19,7 +19,7 @@ from hierdsl.loss.cpu.exact import exactly
 from hierdsl.loss.cpu.lanes import LANES
 from hierdsl.loss.cpu.memory import empty_like
 from hierdsl.loss.cpu.rows import rows
-from hierdsl.loss.cpu.sibling_rows import Siblings, children_of, sibling_rows
+from hierdsl.loss.cpu.sibling_rows import Siblings, parts_of, sibling_rows
 from hierdsl.loss.cpu.structures import Terms
 from hierdsl.loss.cpu.terms import count_parts, counted, sibling_factors, starts, terms, totals
 from hierdsl.loss.cpu.threads import Chunks, added_up, in_chunks, on_threads
@@ -72,8 +72,9 @@ def fused(
         ValueError: A target is neither a node nor `ignore_index`.
     """
     real = torch.float64 if logits.dtype == torch.float64 else torch.float32
+    y = _as_long(target)
     run = prepare(
-        target,
+        torch.from_numpy(y),
         real,
         plan,
         shape,
@@ -88,7 +89,7 @@ def fused(
     )
     slope = empty_like(logits, gradient_type(logits)) if gradient else None
     losses = torch.empty(target.shape, dtype=real) if reduction == "none" else None
-    sums = run.sums(logits, run.targets, slope, losses)
+    sums = run.sums(logits, y, slope, losses)
     # two arrays: an operator's outputs share no memory
     loss = torch.from_numpy(np.array(sums[0], _NUMPY[real])) if losses is None else losses
     return loss, torch.from_numpy(sums[1:].astype(_NUMPY[real])), slope
@@ -128,11 +129,13 @@ def prepare(
         ValueError: A target is neither a node nor `ignore_index`.
     """
     del plan
-    tree, weights_of, targets = _tree(*shape), weights.numpy(), _as_long(target)
-    counts, total = _counted(targets.reshape(-1), ignore_index, tree.shape, weights_of, reduction == "mean")
+    tree, weights_of = _tree(*shape), weights.numpy()
+    counts, total = _counted(
+        _as_long(target).reshape(-1), ignore_index, tree.shape, weights_of, reduction == "mean"
+    )
     # a whole number would be another type, for which the loops were compiled once more
     spread = Spread(float(label_smoothing), siblings, float(focal_gamma))
-    return Run(tree, targets, counts, total, factors.numpy(), weights_of, spread, real, ignore_index, levels)
+    return Run(tree, counts, total, factors.numpy(), weights_of, spread, real, ignore_index, levels)
 
 
 class _Tree:
@@ -148,13 +151,13 @@ class _Tree:
         return found
 
     @cached_property
-    def children(self) -> tuple[NDArray[Any], ...]:
+    def parts(self) -> tuple[NDArray[Any], ...]:
         """See `sibling_rows`."""
-        return children_of(self.forks)
+        return parts_of(self.forks)
 
     @cached_property
     def forks(self) -> Shape:
-        """The shape for the loops over rows: its inner nodes are those with several children."""
+        """The shape for `rows`, `sibling_rows` and `even_rows`: its inner nodes are those with several children."""
         return without_chains(self.shape)
 
 
@@ -214,7 +217,6 @@ class Run:
     def __init__(
         self,
         tree: _Tree,
-        targets: Targets,
         counts: NDArray[np.int64],
         total: NDArray[np.float64],
         factors: NDArray[np.float64],
@@ -225,8 +227,7 @@ class Run:
         levels: bool,
     ) -> None:
         self.tree, self.shape, self.ignore_index, self.levels = tree, tree.shape, ignore_index, levels
-        self.targets, self.counts, self.total = targets, counts, total
-        self.factors, self.weights = factors, weights
+        self.counts, self.total, self.factors, self.weights = counts, total, factors, weights
         self.spread, self.real = spread, real
         # the channels below each inner node are neighbours
         self.in_order = len(self.shape.span) == len(self.shape.children) - 1
@@ -253,7 +254,7 @@ class Run:
             return rows, (forks, *factors, focus)
         if siblings and self.in_order:
             made = sibling_factors(forks, *factors, smoothing)
-            nodes_and_factors = Siblings(*self.tree.children, *(table.astype(number) for table in made))
+            nodes_and_factors = Siblings(*self.tree.parts, *(table.astype(number) for table in made))
             return sibling_rows, (forks, nodes_and_factors, *factors, smoothing, focus)
         if siblings or smoothing == 0:
             return whole_rows, (self.shape, self.terms)

@@ -152,7 +152,8 @@ def terms_on_the_way(
         if focus > 0:
             p = sums[step] / whole if number < depth else exp(-nll[step])
             modulation, slope = _focal(nll[step], p, real(focus))
-        loss += part * nll[step] * modulation
+        if part != 0:  # which silences what is infinite
+            loss += part * nll[step] * modulation
         part *= slope
         factors += part
         if number < depth:

@@ -44,7 +44,7 @@ class Siblings(NamedTuple):
     summed: NDArray[Any]
 
 
-def children_of(shape: Shape) -> tuple[NDArray[Any], ...]:
+def parts_of(shape: Shape) -> tuple[NDArray[Any], ...]:
     """The first five of `Siblings`; those below an inner node must be neighbours."""
     leaves = shape.up.size - shape.order.size
     up = shape.up.astype(np.int64)
@@ -173,6 +173,7 @@ def sibling_rows(
                                 v = children[k]
                                 if v >= leaves:
                                     break
+                                # at once: the two may nearly cancel
                                 g[v] = e[v] * bases[step] - siblings.factors[v]
                         if y < leaves:
                             g[y] -= of_leaf

@@ -31,7 +31,11 @@ def whole_rows(
     losses: Any,
     levels: bool,
 ) -> None:
-    """Work through the rows of all chunks; the arguments are those of `rows`, and `terms` the coefficients."""
+    """Work through the rows of all chunks.
+
+    The arguments are those of `rows`, but for `shape`, of the tree as it is and with channels in any order, and
+    `terms`, the coefficients.
+    """
     if begin:
         share(begin, threads)
         return

@@ -26,7 +26,7 @@ from numba.core.caching import CacheImpl
 
 import hierdsl
 from hierdsl.loss import hierarchical_cross_entropy, hierarchical_level_losses
-from hierdsl.loss.cpu import arithmetic, lanes, rows, threads
+from hierdsl.loss.cpu import arithmetic, even_rows, lanes, rows, threads
 from hierdsl.loss.cpu import compiled as compilation
 from hierdsl.loss.cpu.lanes import LANES
 from hierdsl.loss.cpu.terms import count
@@ -35,7 +35,17 @@ from hierdsl.loss.shape import shape_of, without_chains
 from hierdsl.weighting import hxe
 
 IGNORE = -100
-TREES = {"helen": FACES, "street": STREET, "permuted": PERMUTED, "chain": CHAIN, "pinned": PINNED}
+TREES = {
+    "helen": FACES,
+    "street": STREET,
+    "permuted": PERMUTED,
+    "chain": CHAIN,
+    "pinned": PINNED,
+    "permuted chains": compiled_of(
+        "hierarchy permuted\n    channels labels\ntree\n    a\n        b\n            c = 3\n        d = 0\n"
+        "    e\n        f\n            g = 1\n            h = 4\n    i = 2\n"
+    ),
+}
 SMOOTHINGS = [(0.0, "uniform"), (0.1, "uniform"), (0.1, "siblings"), (1.0, "siblings")]
 
 
@@ -251,6 +261,27 @@ def test_a_masked_class_has_no_probability():
     logits[:, 3] = -torch.inf
     assert_equal(logits, target, FACES)
     assert_equal(logits.movedim(1, -1).reshape(-1, 11), target.view(-1), FACES)
+
+
+@pytest.mark.parametrize("rows", [1, 9])
+@pytest.mark.parametrize(("label_smoothing", "smoothing"), SMOOTHINGS[:3])
+def test_a_factor_of_0_silences_a_target_that_is_masked(rows, label_smoothing, smoothing):
+    """Leaves at the end of a chain, and others; the level above still counts."""
+    compiled = compiled_of("tree\n    a\n        b\n            c\n        d\n    e\n        f\n        g\n")
+    weights = [1.0, 0.0, 0.0]
+    logits, _ = pixels(compiled, (rows,))
+    for masked in (0, 1, 2):
+        target = torch.full((rows,), masked)
+        z = logits.clone()
+        z[:, masked] = -torch.inf
+        z.requires_grad_()
+        loss = hierarchical_cross_entropy(
+            z, target, compiled, level_weights=weights, label_smoothing=label_smoothing, smoothing=smoothing
+        )
+        loss.backward()
+        assert loss.isfinite()
+        assert z.grad.isfinite().all()
+        assert (z.grad[:, masked] == 0).all()
 
 
 @pytest.mark.parametrize("smoothing", SMOOTHINGS[:3])
@@ -608,6 +639,35 @@ def test_largest_number(values):
     for number in (np.float32, np.float64):
         row = np.array(values, number)
         assert rows.largest(row) == row.max()
+
+
+@pytest.mark.parametrize("compiled", [WIDE, broad_of(300, 4, chains=True), CHAIN, FACES, flat_of(17)])
+def test_places_are_those_of_the_tree(compiled):
+    shape = without_chains(shape_of(compiled))
+    places, inner, leaves = even_rows.places_of(shape), len(shape.order), compiled.num_leaves
+    for v in range(leaves + inner):
+        place = v if v < leaves else leaves + places.at[v - leaves]
+        assert places.up[place] == places.at[shape.up[v]]
+    eights = places.up[: leaves // LANES * LANES].reshape(-1, LANES)
+    assert np.array_equal(places.siblings, [len(set(eight)) == 1 for eight in eights.tolist()])
+    parents = range(inner, inner + 1)
+    for first, after in itertools.pairwise(places.depths.tolist()):
+        assert all(place in parents for place in places.up[leaves + first : leaves + after])
+        parents = range(first, after)
+    assert parents.stop == inner or not inner
+
+
+@given(lengths=st.lists(st.integers(0, 20), min_size=1, max_size=9))
+def test_pieces_of_a_row_are_written_and_nothing_beside_it(lengths):
+    ends = np.cumsum(lengths)
+    width, random_numbers = int(ends[-1]), np.random.default_rng(len(lengths))
+    e, factors = random_numbers.random(width + LANES), random_numbers.random(len(lengths))
+    written = np.full((3, width), 7.0)
+    half = len(lengths) // 2
+    rows.write_pieces(written[1], e, ends, factors, 0, half, 0)
+    rows.write_pieces(written[1], e, ends, factors, half, len(lengths), ends[half - 1] if half else 0)
+    assert np.array_equal(written[1], e[:width] * np.repeat(factors, lengths))
+    assert (written[::2] == 7).all()
 
 
 def test_targets_are_counted_in_all_threads():

@@ -28,10 +28,11 @@ import hierdsl
 from hierdsl.loss import hierarchical_cross_entropy, hierarchical_level_losses
 from hierdsl.loss.cpu import arithmetic, even_rows, lanes, rows, threads
 from hierdsl.loss.cpu import compiled as compilation
+from hierdsl.loss.cpu import engine as of_cpu
 from hierdsl.loss.cpu.lanes import LANES
 from hierdsl.loss.cpu.terms import count
 from hierdsl.loss.cpu.threads import lent, part, share, take
-from hierdsl.loss.shape import shape_of, without_chains
+from hierdsl.loss.shape import shape_of, tree_of, without_chains
 from hierdsl.weighting import hxe
 
 IGNORE = -100
@@ -655,6 +656,14 @@ def test_places_are_those_of_the_tree(compiled):
         assert all(place in parents for place in places.up[leaves + first : leaves + after])
         parents = range(first, after)
     assert parents.stop == inner or not inner
+
+
+def test_copies_of_the_tables_are_the_same_tree():
+    """An exported program copies its constants at each call."""
+    tables = [torch.from_numpy(table) for table in tree_of(WIDE)]
+    found = of_cpu._tree(*tables)
+    assert of_cpu._tree(*[table.clone() for table in tables]) is found
+    assert np.array_equal(found.shape.path, shape_of(WIDE).path)
 
 
 @given(lengths=st.lists(st.integers(0, 20), min_size=1, max_size=9))

@@ -163,8 +163,16 @@ class _Tree:
 
 @lru_cache(maxsize=64)
 def _tree(*shape: Tensor) -> _Tree:
-    """The tensors as arrays; by their identity, as tensors are hashed by that."""
-    return _Tree(shape_from(*[table.numpy() for table in shape]))
+    """What is made of some tables, by their identity, as tensors are hashed by that."""
+    return _tree_from(*[table.numpy().tobytes() for table in shape])
+
+
+@lru_cache(maxsize=64)
+def _tree_from(up: bytes, node: bytes, groups: bytes) -> _Tree:
+    """The same by what is in the tables: an exported program copies them at each call."""
+    counts = np.frombuffer(groups, np.uint32)
+    nodes = np.frombuffer(node, np.int32).reshape(-1, counts.size)
+    return _Tree(shape_from(np.frombuffer(up, np.uint32), nodes, counts))
 
 
 class Spread(NamedTuple):

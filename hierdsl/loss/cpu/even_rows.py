@@ -282,45 +282,45 @@ def _leaves(
                 load(logits, starts[7] + c),
             )
         )
-        part = none  # of eight leaves: sums of sums are more exact
+        some = none  # of eight leaves: sums of sums are more exact
         # the two ways do the same eight times, as the registers do not have room for eight exponentials
         if places.siblings[c // LANES]:
             total = none
-            of_leaf, part = _leaf(z[0], peak, factors, e, c, part)
+            of_leaf, some = _leaf(z[0], peak, factors, e, c, some)
             total = total + of_leaf
-            of_leaf, part = _leaf(z[1], peak, factors, e, c + 1, part)
+            of_leaf, some = _leaf(z[1], peak, factors, e, c + 1, some)
             total = total + of_leaf
-            of_leaf, part = _leaf(z[2], peak, factors, e, c + 2, part)
+            of_leaf, some = _leaf(z[2], peak, factors, e, c + 2, some)
             total = total + of_leaf
-            of_leaf, part = _leaf(z[3], peak, factors, e, c + 3, part)
+            of_leaf, some = _leaf(z[3], peak, factors, e, c + 3, some)
             total = total + of_leaf
-            of_leaf, part = _leaf(z[4], peak, factors, e, c + 4, part)
+            of_leaf, some = _leaf(z[4], peak, factors, e, c + 4, some)
             total = total + of_leaf
-            of_leaf, part = _leaf(z[5], peak, factors, e, c + 5, part)
+            of_leaf, some = _leaf(z[5], peak, factors, e, c + 5, some)
             total = total + of_leaf
-            of_leaf, part = _leaf(z[6], peak, factors, e, c + 6, part)
+            of_leaf, some = _leaf(z[6], peak, factors, e, c + 6, some)
             total = total + of_leaf
-            of_leaf, part = _leaf(z[7], peak, factors, e, c + 7, part)
+            of_leaf, some = _leaf(z[7], peak, factors, e, c + 7, some)
             total = total + of_leaf
             _add(s, up[c], total)
         else:
-            of_leaf, part = _leaf(z[0], peak, factors, e, c, part)
+            of_leaf, some = _leaf(z[0], peak, factors, e, c, some)
             _add(s, up[c], of_leaf)
-            of_leaf, part = _leaf(z[1], peak, factors, e, c + 1, part)
+            of_leaf, some = _leaf(z[1], peak, factors, e, c + 1, some)
             _add(s, up[c + 1], of_leaf)
-            of_leaf, part = _leaf(z[2], peak, factors, e, c + 2, part)
+            of_leaf, some = _leaf(z[2], peak, factors, e, c + 2, some)
             _add(s, up[c + 2], of_leaf)
-            of_leaf, part = _leaf(z[3], peak, factors, e, c + 3, part)
+            of_leaf, some = _leaf(z[3], peak, factors, e, c + 3, some)
             _add(s, up[c + 3], of_leaf)
-            of_leaf, part = _leaf(z[4], peak, factors, e, c + 4, part)
+            of_leaf, some = _leaf(z[4], peak, factors, e, c + 4, some)
             _add(s, up[c + 4], of_leaf)
-            of_leaf, part = _leaf(z[5], peak, factors, e, c + 5, part)
+            of_leaf, some = _leaf(z[5], peak, factors, e, c + 5, some)
             _add(s, up[c + 5], of_leaf)
-            of_leaf, part = _leaf(z[6], peak, factors, e, c + 6, part)
+            of_leaf, some = _leaf(z[6], peak, factors, e, c + 6, some)
             _add(s, up[c + 6], of_leaf)
-            of_leaf, part = _leaf(z[7], peak, factors, e, c + 7, part)
+            of_leaf, some = _leaf(z[7], peak, factors, e, c + 7, some)
             _add(s, up[c + 7], of_leaf)
-        found = found + part
+        found = found + some
     for c in range(whole, width):
         for lane in range(LANES):
             e[c, lane] = logits[batch[lane], c]

@@ -126,7 +126,7 @@ def _shape(
     while (walking := np.flatnonzero(at < inner)).size:
         path[walking, depth[at[walking]]] = at[walking]
         at[walking] = above[at[walking]]
-    depth[inner] = steps
+    depth[inner] = steps  # from here on: the step of a node that is on no way
     steps_of = np.where(of_inner < 0, steps, depth[np.maximum(of_inner, 0)])
     return Shape(
         up=up.astype(np.uint32),

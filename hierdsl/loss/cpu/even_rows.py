@@ -268,7 +268,7 @@ def _leaves(
     starts = _starts(batch, width)
     whole = width // LANES * LANES
     s[:] = 0
-    none = found = every(e.dtype.type(0))
+    found = every(e.dtype.type(0))
     for c in range(0, whole, LANES):
         z = turned(
             (
@@ -282,60 +282,63 @@ def _leaves(
                 load(logits, starts[7] + c),
             )
         )
-        some = none  # of eight leaves: sums of sums are more exact
-        # the two ways do the same eight times, as the registers do not have room for eight exponentials
+        # which way is known where it is called, so that each is compiled for its own
         if places.siblings[c // LANES]:
-            total = none
-            of_leaf, some = _leaf(z[0], peak, factors, e, c, some)
-            total = total + of_leaf
-            of_leaf, some = _leaf(z[1], peak, factors, e, c + 1, some)
-            total = total + of_leaf
-            of_leaf, some = _leaf(z[2], peak, factors, e, c + 2, some)
-            total = total + of_leaf
-            of_leaf, some = _leaf(z[3], peak, factors, e, c + 3, some)
-            total = total + of_leaf
-            of_leaf, some = _leaf(z[4], peak, factors, e, c + 4, some)
-            total = total + of_leaf
-            of_leaf, some = _leaf(z[5], peak, factors, e, c + 5, some)
-            total = total + of_leaf
-            of_leaf, some = _leaf(z[6], peak, factors, e, c + 6, some)
-            total = total + of_leaf
-            of_leaf, some = _leaf(z[7], peak, factors, e, c + 7, some)
-            total = total + of_leaf
-            _add(s, up[c], total)
+            found = found + _eight(z, peak, factors, e, c, up, s, True)
         else:
-            of_leaf, some = _leaf(z[0], peak, factors, e, c, some)
-            _add(s, up[c], of_leaf)
-            of_leaf, some = _leaf(z[1], peak, factors, e, c + 1, some)
-            _add(s, up[c + 1], of_leaf)
-            of_leaf, some = _leaf(z[2], peak, factors, e, c + 2, some)
-            _add(s, up[c + 2], of_leaf)
-            of_leaf, some = _leaf(z[3], peak, factors, e, c + 3, some)
-            _add(s, up[c + 3], of_leaf)
-            of_leaf, some = _leaf(z[4], peak, factors, e, c + 4, some)
-            _add(s, up[c + 4], of_leaf)
-            of_leaf, some = _leaf(z[5], peak, factors, e, c + 5, some)
-            _add(s, up[c + 5], of_leaf)
-            of_leaf, some = _leaf(z[6], peak, factors, e, c + 6, some)
-            _add(s, up[c + 6], of_leaf)
-            of_leaf, some = _leaf(z[7], peak, factors, e, c + 7, some)
-            _add(s, up[c + 7], of_leaf)
-        found = found + some
+            found = found + _eight(z, peak, factors, e, c, up, s, False)
     for c in range(whole, width):
         for lane in range(LANES):
             e[c, lane] = logits[batch[lane], c]
-        of_leaf, found = _leaf(load(e, c * LANES), peak, factors, e, c, found)
-        _add(s, up[c], of_leaf)
+        _, found = _leaf(load(e, c * LANES), peak, factors, e, c, up, s, False, found, found)
     store(spread, 0, found)
 
 
 @compiled(inline=True)
-def _leaf(z: Any, peak: Any, factors: Any, e: Any, c: int, spread: Any) -> tuple[Any, Any]:
-    """The exponentials of a leaf, which are stored, and the spread with its own added."""
+def _eight(z: Any, peak: Any, factors: Any, e: Any, c: int, up: Any, s: Any, siblings: bool) -> Any:
+    """What `_leaf` does with eight of them, and with the sum of siblings; their part of the spread.
+
+    Sums of sums of eight are more exact than one long sum.
+    """
+    total = spread = every(e.dtype.type(0))
+    total, spread = _leaf(z[0], peak, factors, e, c, up, s, siblings, total, spread)
+    total, spread = _leaf(z[1], peak, factors, e, c + 1, up, s, siblings, total, spread)
+    total, spread = _leaf(z[2], peak, factors, e, c + 2, up, s, siblings, total, spread)
+    total, spread = _leaf(z[3], peak, factors, e, c + 3, up, s, siblings, total, spread)
+    total, spread = _leaf(z[4], peak, factors, e, c + 4, up, s, siblings, total, spread)
+    total, spread = _leaf(z[5], peak, factors, e, c + 5, up, s, siblings, total, spread)
+    total, spread = _leaf(z[6], peak, factors, e, c + 6, up, s, siblings, total, spread)
+    total, spread = _leaf(z[7], peak, factors, e, c + 7, up, s, siblings, total, spread)
+    if siblings:
+        _add(s, up[c], total)
+    return spread
+
+
+@compiled(inline=True)
+def _leaf(
+    z: Any,
+    peak: Any,
+    factors: Any,
+    e: Any,
+    c: int,
+    up: Any,
+    s: Any,
+    siblings: bool,
+    total: Any,
+    spread: Any,
+) -> tuple[Any, Any]:
+    """Store the exponentials of a leaf, and add them to those of its siblings or to the sum at its parent.
+
+    Given back are the total of the siblings and the spread, each with its own added.
+    """
     x = z - peak
     found = exp(x)
     store(e, c * LANES, found)
-    return found, spread + product(every(factors[c]), x)  # a factor of 0 silences what is infinite
+    if siblings:
+        total = total + found
+    else:
+        _add(s, up[c], found)
+    return total, spread + product(every(factors[c]), x)  # a factor of 0 silences what is infinite
 
 
 @compiled()

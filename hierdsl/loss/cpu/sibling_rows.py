@@ -14,7 +14,7 @@ from hierdsl.loss.cpu.compiled import compiled
 from hierdsl.loss.cpu.exact import TINY
 from hierdsl.loss.cpu.lanes import LANES, every, load, summed
 from hierdsl.loss.cpu.rows import exponentials, largest, level_losses, sum_of, terms_on_the_way, write_pieces
-from hierdsl.loss.cpu.terms import depth_of, factors_on_the_way
+from hierdsl.loss.cpu.terms import children_of, depth_of, factors_on_the_way
 from hierdsl.loss.cpu.threads import Chunks, lent, part, share, take
 from hierdsl.loss.shape import Shape
 
@@ -48,7 +48,6 @@ def parts_of(shape: Shape) -> tuple[NDArray[Any], ...]:
     """The first five of `Siblings`; those below an inner node must be neighbours."""
     leaves = shape.up.size - shape.order.size
     up = shape.up.astype(np.int64)
-    nodes = np.argsort(up, kind="stable")
     numbers = np.arange(shape.children.size + 1)
     spans = np.vstack([np.stack([np.arange(leaves), np.arange(leaves) + 1], axis=1), shape.span])
     in_order = np.lexsort([spans[:, 0], up])
@@ -56,8 +55,7 @@ def parts_of(shape: Shape) -> tuple[NDArray[Any], ...]:
     begins = np.append(True, ~(of_leaf[1:] & of_leaf[:-1]) | (above[1:] != above[:-1]))
     firsts, lasts = np.flatnonzero(begins), np.flatnonzero(np.append(begins[1:], True))
     return (
-        np.searchsorted(up[nodes], numbers),
-        nodes,
+        *children_of(shape),
         np.searchsorted(above[firsts], numbers),
         spans[in_order[lasts], 1],
         np.where(of_leaf[firsts], up.size, in_order[firsts]),

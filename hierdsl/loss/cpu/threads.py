@@ -86,7 +86,10 @@ def on_threads(loop: Callable[..., None], count: int, *given: Any) -> None:
 
 @compiled()
 def added_up(sums: Any, taken: Any) -> tuple[Any, bool]:
-    """What all chunks come to, (1 + D,), and whether any has set something aside."""
+    """What all chunks come to, (1 + D,), and whether any has set something aside.
+
+    For so few numbers NumPy takes some 30 microseconds more, where other programs ran in between.
+    """
     total, aside = np.zeros(sums.shape[1]), False
     for chunk in range(taken.size):
         aside |= taken[chunk] > 0

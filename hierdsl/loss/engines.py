@@ -12,6 +12,7 @@ from torch.torch_version import TorchVersion
 from hierdsl.loss.tables import LossTables, constant_to_compile
 
 _ENGINES = {"cpu": "hierdsl.loss.cpu.engine", "cuda": "hierdsl.loss.gpu.engine"}
+_ENLARGED = {"cuda": "hierdsl.loss.gpu.enlarge"}
 _NEEDS = {"cpu": ("numba", "0.61"), "cuda": ("triton", "3.4")}
 
 
@@ -40,6 +41,13 @@ def against(device: str, dtype: torch.dtype, smoothing: float, tables: LossTable
     if device == "cuda" and smoothing > 0 and not tables.plan:
         return f"on a GPU there is none with label smoothing for a tree of {tables.num_leaves} leaves"
     return None
+
+
+def enlarged_on(device: str, real: torch.dtype) -> Any:
+    """The class that enlarges logits on a type of device, computing in `real`: see `hierdsl.loss.enlarge`."""
+    if device in _ENLARGED and real == torch.float32 and _there(*_NEEDS[device]):
+        return import_module(_ENLARGED[device]).Enlarged
+    return import_module("hierdsl.loss.enlarge").Enlarged
 
 
 @constant_to_compile

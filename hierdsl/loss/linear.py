@@ -11,6 +11,8 @@ from typing import Literal, NamedTuple, overload
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+from torch.nn.grad import conv1d_weight
 
 from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy, check_compiled
 from hierdsl.loss.options import Options, Reduction, Smoothing, check_target_type, check_tensors
@@ -115,8 +117,10 @@ def hierarchical_linear_cross_entropy(
 
     Returns:
         The loss in nats: a scalar, or shape (N, *S) for "none"; float32 for float16 and bfloat16, else of the type of
-        the features. Under autocast the products are of its type. The gradients of the weight and of the bias are
-        summed in float32 at least. With `return_levels` also the level losses, (D,).
+        the features. Under autocast the products are of its type; of float32 images on a GPU, the logits and the
+        gradient of the weight are made in TF32 where torch allows that to convolutions, as it does by itself. The
+        gradients of the weight and of the bias are summed in float32 at least. With `return_levels` also the level
+        losses, (D,).
 
     Raises:
         ValueError: Shapes, types, devices or an option do not fit; level weights, weighting or leaf weights want a
@@ -257,11 +261,11 @@ class _Buffers:
     """What is used again for every tile of up to `most` pixels: logits, gradient, and for a half type one in it."""
 
     def __init__(
-        self, most: int, leaves: int, by_rows: bool, dtype: torch.dtype, like: Tensor, slope: bool
+        self, most: int, leaves: int, by_rows: bool, dtype: torch.dtype, like: Tensor, slope: bool, conv: bool
     ) -> None:
-        self.leaves, self.by_rows = leaves, by_rows
+        self.leaves, self.by_rows, self.conv = leaves, by_rows, conv
         real = real_type(dtype)
-        self.z = like.new_empty(most * leaves, dtype=real)
+        self.z = like.new_empty(0 if conv else most * leaves, dtype=real)
         self.g = like.new_empty(most * leaves, dtype=real) if slope else None
         self.narrow = None if dtype == real else like.new_empty(most * leaves, dtype=dtype)
 
@@ -294,7 +298,10 @@ class _Gradients:
             g = buffers.of(buffers.narrow, columns.shape[1]).copy_(g)
         if buffers.by_rows:
             g = g.T
-        if self.matrix is not None and self.narrow is not None:
+        if self.matrix is not None and buffers.conv:
+            kernels = conv1d_weight(columns.unsqueeze(0), [*self.matrix.shape, 1], g.unsqueeze(0))
+            self.matrix += kernels.squeeze(2)
+        elif self.matrix is not None and self.narrow is not None:
             self.matrix += torch.mm(g, columns.T, out=self.narrow)
         elif self.matrix is not None:
             self.matrix.addmm_(g, columns.T)
@@ -346,7 +353,8 @@ def _pass(
     total = images * positions
     values = values_of_tile(x.device, total * len(weight), positions * len(weight))
     most = min(total, max(_LEAST, values // len(weight)))
-    buffers = _Buffers(most, len(weight), prepared.by_rows, dtype, x, any(wanted))
+    conv = _as_convolution(features, dtype) and not pixels.flat and not prepared.by_rows
+    buffers = _Buffers(most, len(weight), prepared.by_rows, dtype, x, any(wanted), conv)
     scale = scale_against_underflow(dtype, options.reduction, total)
     gradients = _Gradients(x, matrix, offset, wanted, scale)
     sums = torch.zeros(1 + levels, dtype=torch.float64, device=x.device)
@@ -374,6 +382,15 @@ def _pass(
     )
 
 
+def _as_convolution(features: Tensor, dtype: torch.dtype) -> bool:
+    """Whether a product with the weight is left to torch's convolution.
+
+    That may use TF32 on a GPU, and does unless `torch.backends.cudnn` says otherwise; a product of matrices may not.
+    The product that is no slower without, that which gives the gradient of the features, stays one of matrices.
+    """
+    return features.ndim > 2 and features.is_cuda and dtype == torch.float32
+
+
 def _columns(x: Tensor, tile: Tile) -> Tensor:
     """The features of a tile, (F, M): a view of one image, or a copy of the pixels of several."""
     part = x[tile.n : tile.n_end, :, tile.at : tile.end]
@@ -382,6 +399,8 @@ def _columns(x: Tensor, tile: Tile) -> Tensor:
 
 def _logits(matrix: Tensor, offset: Tensor | None, columns: Tensor, buffers: _Buffers) -> Tensor:
     """The logits of a tile, (M, C) or (C, M), in a type that the loss is made in."""
+    if buffers.conv:
+        return functional.conv1d(columns.unsqueeze(0), matrix.unsqueeze(2), offset).squeeze(0)
     out = buffers.of(buffers.z if buffers.narrow is None else buffers.narrow, columns.shape[1])
     left, right = (columns.T, matrix.T) if buffers.by_rows else (matrix, columns)
     if offset is None:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy, check_compiled
+from hierdsl.loss.engines import enlarged_on
 from hierdsl.loss.options import Options, Reduction, Smoothing, check_tensors, check_types
 from hierdsl.loss.tiled import (
     Passed,
@@ -195,89 +196,30 @@ def _pass(
         by: Factors of the gradient of each pixel, (N, H, W), or None.
     """
     images, rows, columns = target.shape
-    leaves, width = logits.shape[1], logits.shape[3]
+    leaves = logits.shape[1]
     real = real_type(logits.dtype)
     y = target.contiguous()
     losses = torch.empty_like(y, dtype=real) if options.reduction == "none" else None
     sums = torch.zeros(1 + levels, dtype=torch.float64, device=logits.device)
-    to_logits = torch.zeros_like(logits) if wanted else None
     scale = scale_against_underflow(logits.dtype, options.reduction, target.numel())
     values = values_of_tile(logits.device, target.numel() * leaves)
     most = max(1, values // max(1, leaves * columns))
     bands = tiles(images, rows, most) if target.numel() else []
     most = max((leaves * columns * (b.n_end - b.n) * (b.end - b.at) for b in bands), default=0)
-    enlarged = logits.new_empty(most, dtype=real)
+    enlarged = enlarged_on(logits.device.type, real)(logits, (rows, columns), most, real, wanted=wanted)
     slope = logits.new_empty(most, dtype=real) if wanted else None
-    taps = _Taps(logits.shape[2], rows, real, logits.device)
-    to_images: Tensor | None = None
     for band in bands:
-        n = slice(band.n, band.n_end)
-        at = slice(band.at, band.end)
-        v = taps.rows(logits[n], at).to(real)
-        shape = (len(v), leaves * v.shape[2], columns)
-        u = enlarged[: v.numel() // width * columns]
-        _enlarge(v.view(*shape[:2], width), u.view(shape))
-        g = None if slope is None else slope[: len(u)]
-        flat = (len(v), leaves, -1)
-        each = None if losses is None else losses[n, at].view(len(v), -1)
-        sums += prepared.tile(
-            u.view(flat), y[n, at].view(len(v), -1), None if g is None else g.view(flat), each
-        )
-        if g is None or to_logits is None:
+        n, at = slice(band.n, band.n_end), slice(band.at, band.end)
+        u = enlarged.band(band)
+        g = None if slope is None else slope[: u.numel()].view(u.shape)
+        each = None if losses is None else losses[n, at].view(len(u), -1)
+        sums += prepared.tile(u, y[n, at].view(len(u), -1), g, each)
+        if g is None:
             continue
         if by is not None:
-            g.view(flat).mul_(by[n, at].reshape(len(v), 1, -1))
+            g.mul_(by[n, at].reshape(len(u), 1, -1))
         if scale != 1:
             g.mul_(scale)
-        _reduce(g.view(shape), v.view(*shape[:2], width))
-        if real == logits.dtype:
-            taps.add_rows(to_logits[n], at, v)
-            continue
-        # in a half type the sum over the bands of an image is kept in float32
-        if to_images is None or band.at == 0:
-            to_images = torch.zeros_like(logits[n], dtype=real)
-        taps.add_rows(to_images, at, v)
-        if band.end == rows:
-            to_logits[n] = to_images
+        enlarged.add(band, g)
     sums = sums.to(real)
-    return Passed(sums[0].clone() if losses is None else losses, sums[1:], (to_logits,), scale)
-
-
-class _Taps:
-    """The two rows that each enlarged row is a mean of, and their parts.
-
-    With the arithmetic, and in the type, of `F.interpolate`: in another the rows of a large image would drift.
-    """
-
-    def __init__(self, size: int, enlarged: int, real: torch.dtype, device: torch.device) -> None:
-        at = torch.arange(enlarged, dtype=real, device=device)
-        step = torch.tensor(size, dtype=real) / max(1, enlarged)
-        source = (step.to(device) * (at + 0.5) - 0.5).clamp(min=0)
-        self.low = source.long().clamp(max=max(0, size - 1))
-        self.high = (self.low + 1).clamp(max=max(0, size - 1))
-        part = (source - self.low).clamp(max=1)
-        self.of_high, self.of_low = part.unsqueeze(1), (1 - part).unsqueeze(1)
-
-    def rows(self, images: Tensor, at: slice) -> Tensor:
-        """Rows of the enlarged images, (B, C, R, w), from images (B, C, h, w)."""
-        real = self.of_low.dtype
-        low = images.index_select(2, self.low[at]).to(real).contiguous()
-        high = images.index_select(2, self.high[at]).to(real)
-        return low.mul_(self.of_low[at]).addcmul_(high, self.of_high[at])
-
-    def add_rows(self, images: Tensor, at: slice, gradient: Tensor) -> None:
-        """Add what the gradient of these rows is to the images."""
-        images.index_add_(2, self.low[at], gradient * self.of_low[at])
-        images.index_add_(2, self.high[at], gradient.mul_(self.of_high[at]))
-
-
-def _enlarge(rows: Tensor, out: Tensor) -> None:
-    """Interpolate along the last axis."""
-    torch.ops.aten.upsample_linear1d.out(rows, [out.shape[2]], False, None, out=out)
-
-
-def _reduce(gradient: Tensor, out: Tensor) -> None:
-    """The adjoint of `_enlarge`."""
-    torch.ops.aten.upsample_linear1d_backward.grad_input(
-        gradient, [gradient.shape[2]], list(out.shape), False, None, grad_input=out
-    )
+    return Passed(sums[0].clone() if losses is None else losses, sums[1:], (enlarged.gradient,), scale)

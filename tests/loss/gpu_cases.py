@@ -6,12 +6,15 @@ import torch
 
 import hierdsl
 from hierdsl.loss.cpu import engine as cpu
+from hierdsl.loss.enlarge import taps
 from hierdsl.loss.gpu import engine as gpu
+from hierdsl.loss.gpu.enlarge import Enlarged, gathered
 from hierdsl.loss.gpu.forks import plan_of
 from hierdsl.loss.gpu.layout import layout_of
 from hierdsl.loss.gpu.scale import scale_
 from hierdsl.loss.options import gradient_type
 from hierdsl.loss.tables import tables_on
+from hierdsl.loss.tiled import tiles
 
 IGNORE = -100
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -452,3 +455,50 @@ def test_scaling(by, dtype):
         found = scale_(gradient, torch.tensor(by, device=DEVICE))
         assert found is gradient
         torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("most", [1, 3, 1000])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+@pytest.mark.parametrize(
+    ("small", "size"),
+    [
+        ((4, 5), (16, 20)),
+        ((3, 2), (7, 9)),
+        ((7, 5), (3, 2)),
+        ((1, 1), (4, 3)),
+        ((5, 4), (5, 4)),
+        ((2, 300), (3, 600)),
+    ],
+)
+def test_enlarged_as_torch_does(small, size, dtype, most):
+    """In bands of some rows or of whole images, and the gradient as torch finds it."""
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 3, *small, generator=generator).to(dtype)
+    by = torch.randn(2, 3, *size, generator=generator)
+    wide = logits.float().requires_grad_()
+    expected = torch.nn.functional.interpolate(wide, size, mode="bilinear", align_corners=False)
+    expected.backward(by)
+    enlarged = Enlarged(logits.to(DEVICE), size, 3 * size[0] * size[1] * 2, torch.float32, wanted=True)
+    for band in tiles(2, size[0], most):
+        inside = (slice(band.n, band.n_end), slice(None), slice(band.at, band.end))
+        found = enlarged.band(band).cpu().view_as(expected[inside])
+        torch.testing.assert_close(found, expected[inside].detach(), rtol=1e-5, atol=1e-5)
+        enlarged.add(band, by[inside].flatten(2).contiguous().to(DEVICE))
+    torch.testing.assert_close(enlarged.gradient.cpu(), wide.grad, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("size", "enlarged"), [(1, 1), (1, 50), (2, 7), (3, 1000), (33, 100), (100, 33), (513, 512)]
+)
+def test_each_counts_where_its_taps_are(size, enlarged):
+    """The table that the gradient is gathered by has room for all of them: each enlarged one counts 1 in all."""
+    found = taps(size, enlarged, torch.float32, DEVICE)
+    first, end, by = gathered(found, size)
+    assert (end - first).max() <= len(by)
+    made = torch.zeros(size, enlarged, device=DEVICE)
+    for k, row in enumerate(by):
+        at = first + k
+        made[torch.arange(size, device=DEVICE), at.clamp(max=enlarged - 1)] += row
+    ones = torch.eye(size, device=DEVICE)
+    expected = ones[found.low].T * (1 - found.part) + ones[found.high].T * found.part
+    torch.testing.assert_close(made, expected)

@@ -5,16 +5,18 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 import hierdsl
-from hierdsl.loss.gpu import coefficients, columns, rows, scale, totals, unrolled
+from hierdsl.loss.gpu import coefficients, columns, enlarge, rows, scale, totals, unrolled
 from hierdsl.loss.gpu.forks import plan_of, read
 from hierdsl.loss.gpu.launch import OPTIONS
 
 TARGET = GPUTarget("cuda", 90, 32)
-FLOATS = "losses sums parts spread loss by"
+FLOATS = "losses sums parts spread loss by row_part column_part row_by column_by images out slope"
 DOUBLES = "factors weights weighed"
-INTEGERS = "siblings rows places place entries turns level_counts node term levels sharers"
+INTEGERS = "siblings rows places place entries turns level_counts node term levels shared sharers"
+LONG = "row_low row_high row_first row_end column_low column_high column_first column_end"
 TYPES = dict.fromkeys(FLOATS.split(), "*fp32") | dict.fromkeys(DOUBLES.split(), "*fp64")
 TYPES |= dict.fromkeys(INTEGERS.split(), "*i32")
+TYPES |= dict.fromkeys(LONG.split(), "*i64")
 TYPES |= {"target": "*i64", "gamma": "fp32", "smoothing": "fp32"}
 FACES = hierdsl.compile_hierarchy(hierdsl.load("helen"))
 OFF = {"GRADIENT": False, "EACH": False, "LEVELS": False, "FOCAL": False}
@@ -66,6 +68,9 @@ def main():
         counts = {"loss": kind, "levels": kind, "rows": "i32", "programs": "i32"}
         compiled(totals._add_up, warps=16, types=counts, BLOCK=8192)
     compiled(scale._scale, "*bf16", BLOCK=4096)
+    for images in ("*fp32", "*fp16"):
+        compiled(enlarge._enlarge, types={"images": images, "rows": "i32"}, BLOCK=256)
+    compiled(enlarge._reduce, BLOCK=256)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from loss.tiled_cases import (
 from torch.nn import functional
 
 import hierdsl
-from hierdsl.loss import hierarchical_cross_entropy, hierarchical_upsampled_cross_entropy, upsampled
+from hierdsl.loss import enlarge, hierarchical_cross_entropy, hierarchical_upsampled_cross_entropy
 
 C = STREET.num_leaves
 
@@ -153,7 +153,7 @@ def test_refuses_a_second_derivative():
 
 
 def test_makes_no_gradient_where_none_is_wanted(monkeypatch):
-    monkeypatch.setattr(upsampled, "_reduce", None)  # to call it would fail
+    monkeypatch.setattr(enlarge, "_reduce", None)  # to call it would fail
     logits, target = random(2, C, 3, 3).requires_grad_(), targets(2, 7, 7)
     with torch.no_grad():
         found = hierarchical_upsampled_cross_entropy(logits, target, STREET)

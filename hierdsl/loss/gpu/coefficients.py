@@ -26,7 +26,9 @@ class Coefficients(NamedTuple):
     Attributes:
         parts: For each target the factor of each term of -log p and, behind these, its weight in each level's own
             loss, (V + 1, T + D); row V is that of a pixel that does not count.
-        spread: Factor that label smoothing gives -log p of each node in each level, (D, V); of no meaning without.
+        spread: Factor that label smoothing gives -log p of each leaf and, behind these, each fork, all the nodes that
+            are one with it together, and of all of them: (D + 1, C + F + 1), row l where a target has groups in l
+            levels. Of no meaning without.
     """
 
     parts: Tensor
@@ -92,7 +94,9 @@ def weigh(
     return Weighed(target, sums, levels, factors, weights, ignore_index, mean, smoothing, siblings)
 
 
-def coefficients(weighed: Weighed, node: Tensor, term: Tensor, terms: int, sharers: Tensor) -> Coefficients:
+def coefficients(
+    weighed: Weighed, node: Tensor, term: Tensor, terms: int, shared: Tensor, sharers: Tensor
+) -> Coefficients:
     """The factor that -log p has, for each target.
 
     Args:
@@ -100,12 +104,16 @@ def coefficients(weighed: Weighed, node: Tensor, term: Tensor, terms: int, share
         node: Node of each cut above each node, (V, D) int32.
         term: Which term each of these is, (V, D) int32, at least `terms` for none.
         terms: T.
+        shared: `Layout.shared`, which are not more than one program does.
         sharers: `Layout.sharers`.
     """
     nodes, depth = node.shape
     parts = torch.empty(nodes + 1, terms + depth, dtype=torch.float32, device=node.device)
     smooth, sums = weighed.smoothing > 0, weighed.sums
-    spread = torch.empty(depth, nodes, dtype=torch.float32, device=node.device) if smooth else parts
+    columns = len(shared)
+    spread = parts
+    if smooth:
+        spread = torch.empty(depth + 1, columns + 1, dtype=torch.float32, device=node.device)
     _make(
         blocks_of(nodes + 1, _TOGETHER),
         (
@@ -118,6 +126,7 @@ def coefficients(weighed: Weighed, node: Tensor, term: Tensor, terms: int, share
             weighed.weights if sums is None else sums,
             parts,
             spread,
+            shared,
             sharers,
         ),
         (
@@ -125,6 +134,7 @@ def coefficients(weighed: Weighed, node: Tensor, term: Tensor, terms: int, share
             0 if sums is None else sums.shape[1],
             weighed.ignore_index,
             nodes,
+            columns,
             weighed.smoothing,
         ),
         D=depth,
@@ -176,7 +186,7 @@ def _weigh_targets(
 _weigh = Kernel(_weigh_targets)
 
 
-@triton.jit(do_not_specialize=["size", "programs", "ignore_index", "nodes", "smoothing"])
+@triton.jit(do_not_specialize=["size", "programs", "ignore_index", "nodes", "columns", "smoothing"])
 def _coefficients(
     target,
     levels,
@@ -187,11 +197,13 @@ def _coefficients(
     weighed,
     parts,
     spread,
+    shared,
     sharers,
     size,
     programs,
     ignore_index,
     nodes,
+    columns,
     smoothing,
     D: tl.constexpr,
     TERMS: tl.constexpr,
@@ -209,6 +221,11 @@ def _coefficients(
         each, last = _weights(target, levels, weights, 0, size, ignore_index, nodes)
     if SIBLINGS:
         sharers += nodes * D
+    if SMOOTH:
+        there = v < columns  # the lanes are columns of the spread, too
+        behind = v == columns
+        evenly = tl.zeros([BLOCK], tl.float64)
+        tl.store(spread + v, evenly.to(tl.float32), mask=there | behind)
     row = parts + v * (TERMS + D)
     found = ()
     for _ in tl.static_range(TERMS):
@@ -226,10 +243,13 @@ def _coefficients(
                 )
             total = tl.where(total > 0, total, 1.0)
         if SMOOTH:
-            among = tl.load(sharers + v * D + level, mask=here, other=0).to(tl.float64)
-            factor = tl.load(factors + level * nodes + v, mask=here, other=0.0)
-            evenly = tl.where(among > 0, smoothing * factor * weight / total / tl.maximum(among, 1.0), 0.0)
-            tl.store(spread + level * nodes + v, evenly.to(tl.float32), mask=here)
+            w = tl.load(shared + v * D + level, mask=there, other=-1)
+            among = tl.load(sharers + w * D + level, mask=w >= 0, other=0).to(tl.float64)
+            factor = tl.load(factors + level * nodes + w, mask=w >= 0, other=0.0)
+            factor *= tl.load(weights + w, mask=w >= 0, other=0.0)
+            evenly += tl.where(among > 0, smoothing * factor / total / tl.maximum(among, 1.0), 0.0)
+            at = spread + (level + 1) * (columns + 1) + v
+            tl.store(at, tl.where(behind, tl.sum(evenly, axis=0), evenly).to(tl.float32), mask=there | behind)
         share = tl.where(u >= 0, weight / total, 0.0)
         tl.store(row + TERMS + level, share.to(tl.float32), mask=inside)
         part = share * tl.load(factors + level * nodes + u, mask=here & (u >= 0), other=0.0)

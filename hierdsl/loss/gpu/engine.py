@@ -28,9 +28,9 @@ from hierdsl.loss.gpu.unrolled import EVEN, SIBLINGS, unrolled_kernel
 from hierdsl.loss.options import gradient_type
 
 _BLOCK = 64  # pixels of a program of the unrolled kernel, a lane each
-_FEW = 100  # leaves and, twice, forks of a small tree
 _REGISTERS = 128  # of a lane at most: sixteen warps of a multiprocessor can then have loads on the way
-_MORE_REGISTERS = 168
+_CHOICES = (64, _REGISTERS, 168, 255)  # for a lane of the unrolled kernel
+_BESIDE = 40  # registers that are for neither leaves nor forks
 _MOST_ROWS = 8  # rows that a lane keeps in registers; the time to compile grows with their cube
 _WIDEST = 16  # lanes that share a pixel
 _IN_LANE = 16  # channels of a row that a lane keeps in registers
@@ -172,6 +172,7 @@ class Tables(NamedTuple):
     levels: Tensor
     entries: Tensor
     turns: Tensor
+    shared: Tensor
     sharers: Tensor
 
 
@@ -200,7 +201,10 @@ class Run(NamedTuple):
         if unrolled not in self.made:
             term = self.tree.turns if unrolled else self.tree.term
             terms = self.depth if plan is None else plan.turns + 1
-            self.made[unrolled] = coefficients(self.weighed, self.tree.node, term, terms, self.tree.sharers)
+            tree = self.tree
+            self.made[unrolled] = coefficients(
+                self.weighed, tree.node, term, terms, tree.shared, tree.sharers
+            )
         return self.made[unrolled]
 
     @property
@@ -336,9 +340,10 @@ def _unrolled(
 
 
 def _registers(plan: Plan, *, smoothed: bool) -> int:
-    """How many of a lane: those of a small tree are few, so that more lanes are at work; more go to memory."""
-    kept = plan.leaves + 2 * len(plan.turn)
-    return _REGISTERS if kept <= _FEW and not smoothed else _MORE_REGISTERS
+    """How many of a lane: few, so that more lanes are at work, but enough that little goes to memory."""
+    forks = len(plan.turn) if smoothed else 0  # of each the share and the ratio are kept for the gradient
+    needed = plan.leaves + 2 * forks + _BESIDE
+    return next((choice for choice in _CHOICES if needed <= choice), _CHOICES[-1])
 
 
 def _rows(call: Run, logits: Tensor, target: Tensor, gradient: Tensor | None) -> tuple[Tensor, Tensor]:

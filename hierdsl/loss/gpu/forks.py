@@ -38,6 +38,7 @@ class Plan:
     Attributes:
         levels: D.
         turns: J, how many forks that are in some cut a way has at most.
+        leaves: C.
         channels: The first channel of each tile, (T,).
         widths: How many each tile has, (T,).
         piece_forks: The fork of each piece, one tile after the other.
@@ -48,23 +49,14 @@ class Plan:
         first_part: Where in both the pieces of each fork start, (F + 1,).
         forks: The forks that are children of each fork, (F - 1,).
         first_fork: Where in `forks` those of each fork start, (F + 1,).
-        low: Number in depth-first order of the topmost node of each fork's chain, (F,); of no meaning at the root.
-        size: How many nodes there are below it, itself included, (F,).
         turn: Which one each fork is among those on the way from the root that are in some cut, (F,); -1 for one that
             is in none, and for the root.
         place: Which one each fork is where each is put behind its parent, the children of a fork together, (F,).
-        open_low: Number of the first node below each fork, all nodes of its chain left out, (F,).
-        open_size: How many nodes there are below it, (F,).
-        leaf_nodes: The nodes that are one with each leaf: the chain that ends in it, from the top.
-        leaf_levels: The levels, as bits, whose cuts each of these nodes is in.
-        first_leaf_node: Where those of each leaf start, (C + 1,).
-        fork_nodes: The nodes of the chain that each fork is, from the top, without the root.
-        fork_levels: The levels, as bits, whose cuts each of these nodes is in.
-        first_fork_node: Where those of each fork start, (F + 1,).
     """
 
     levels: int
     turns: int
+    leaves: int
     channels: Numbers
     widths: Numbers
     piece_forks: Numbers
@@ -75,23 +67,8 @@ class Plan:
     first_part: Numbers
     forks: Numbers
     first_fork: Numbers
-    low: Numbers
-    size: Numbers
     turn: Numbers
     place: Numbers
-    open_low: Numbers
-    open_size: Numbers
-    leaf_nodes: Numbers
-    leaf_levels: Numbers
-    first_leaf_node: Numbers
-    fork_nodes: Numbers
-    fork_levels: Numbers
-    first_fork_node: Numbers
-
-    @property
-    def leaves(self) -> int:
-        """C."""
-        return len(self.first_leaf_node) - 1
 
     @cached_property
     def text(self) -> str:
@@ -109,15 +86,21 @@ class Plan:
 class Targets(NamedTuple):
     """What a plan needs to know of each target, beside it.
 
+    With W words of 32 bits for F forks:
+
     Attributes:
-        entries: Its number in depth-first order, and the channel of the leaf that its chain ends in, -1 for none;
-            and -1 both for a pixel that does not count: (V + 1, 2) int32.
+        entries: The channel of the leaf that a target's chain ends in, -1 for none; which forks are on the way to it,
+            as the bits of W words, the target's own among them; and which of these have it, or what it lies under, as
+            a child: (V + 1, 1 + 2 * W) int32. The last row is that of a pixel that does not count.
         turns: Which term the node is that is its group at each level, (V, D) int32: a turn of the plan; J for its
             leaf and the chain of that; J + 1 for one that is certain, and where it has no group.
+        shared: The node that is one with each leaf and, behind these, each fork, in the cut of each level: (C + F, D)
+            int32, -1 for none, and for the root, which is certain.
     """
 
     entries: NDArray[Any]
     turns: NDArray[Any]
+    shared: NDArray[Any]
 
 
 @lru_cache(maxsize=64)
@@ -127,20 +110,20 @@ def plan_of(compiled: CompiledHierarchy) -> tuple[str, Targets]:
     The text is for `read`, and empty for a tree that is too large.
     """
     levels, leaves = compiled.num_levels, compiled.num_leaves
-    nothing = Targets(np.zeros((0, 2), np.int32), np.zeros((0, levels), np.int32))
+    nothing = Targets(*np.zeros((3, 0, levels), np.int32))
     if leaves > MOST:
         return "", nothing
     found = _Forks(compiled)
     if leaves + len(found.chains) > MOST:
         return "", nothing
-    return found.plan().text, Targets(found.entries, found.turns_of_targets())
+    return found.plan().text, Targets(found.entries(), found.turns_of_targets(), found.shared())
 
 
 @lru_cache(maxsize=64)
 def read(text: str) -> Plan:
     """The plan that a text of `plan_of` tells."""
-    levels, turns, *lists = json.loads(text)
-    return Plan(levels, turns, *map(tuple, lists))
+    levels, turns, leaves, *lists = json.loads(text)
+    return Plan(levels, turns, leaves, *map(tuple, lists))
 
 
 class _Forks:
@@ -153,9 +136,6 @@ class _Forks:
         self.children: list[list[int]] = [[] for _ in shape.children]
         for v, above in enumerate(shape.up.tolist()):
             self.children[above].append(v)
-        self.entries = np.full((self.num_nodes + 1, 2), -1, np.int32)
-        self.size = np.ones(self.num_nodes + 1, np.int64)
-        self._number()
         self.chains: list[list[int]] = []
         self.leaf_chains: list[list[list[int]]] = []  # of the leaves that are children of each fork
         self.forks: list[list[int]] = []
@@ -165,17 +145,6 @@ class _Forks:
     def below(self, v: int) -> list[int]:
         """The children of a node; the root is node V."""
         return self.children[v - self.num_leaves] if v >= self.num_leaves else []
-
-    def _number(self) -> None:
-        """Number the nodes in depth-first order, and count those below each."""
-        order, waiting = [], [self.num_nodes]
-        while waiting:
-            v = waiting.pop()
-            order.append(v)
-            waiting.extend(reversed(self.below(v)))
-        self.entries[order[1:], 0] = np.arange(self.num_nodes)
-        for v in reversed(order):
-            self.size[v] += sum(int(self.size[u]) for u in self.below(v))
 
     def _gather(self) -> None:
         """Find the forks, children before their parents."""
@@ -194,8 +163,6 @@ class _Forks:
             self.forks.append([fork_of[below[0]] for below in chains if below[-1] >= self.num_leaves])
             fork_of[top] = len(self.chains)
             self.chains.append(chain)
-            for below in self.leaf_chains[-1]:
-                self.entries[below, 1] = below[-1]
 
     def _chain(self, v: int) -> list[int]:
         """A node and the only children below it, one after the other; below the root no leaf."""
@@ -210,7 +177,7 @@ class _Forks:
         """See `Plan.turn`."""
         found, above = [-1] * len(self.chains), [0] * len(self.chains)
         for fork in range(len(self.chains) - 1, -1, -1):
-            if fork < len(self.chains) - 1 and any(self._levels(v) for v in self.chains[fork]):
+            if fork < len(self.chains) - 1 and any(map(self._in_some_cut, self.chains[fork])):
                 found[fork] = above[fork]
             for below in self.forks[fork]:
                 above[below] = above[fork] + (found[fork] >= 0)
@@ -229,11 +196,36 @@ class _Forks:
         found: NDArray[Any] = of_node[self.node].astype(np.int32)  # -1, no group, is the root
         return found
 
-    def _levels(self, v: int) -> int:
-        """The levels, as bits, whose cuts a node is in; the root in none."""
-        if v == self.num_nodes:
-            return 0
-        return sum(1 << level for level in np.flatnonzero(self.in_cut[:, v]).tolist())
+    def entries(self) -> NDArray[Any]:
+        """See `Targets`."""
+        forks = len(self.chains)
+        leaf = np.full(self.num_nodes + 1, -1, np.int32)
+        way, opened = np.zeros((2, self.num_nodes + 1, -(-forks // 32) * 32), np.bool_)
+        for fork in range(
+            forks - 1, -1, -1
+        ):  # parents before their children: what is known of a fork is whole
+            top = self.chains[fork][0]
+            way[self.chains[fork], fork] = True
+            for f in self.forks[fork]:
+                way[self.chains[f]] = way[top]
+                opened[self.chains[f]] = way[top]
+            for chain in self.leaf_chains[fork]:
+                way[chain], opened[chain], leaf[chain] = way[top], way[top], chain[-1]
+        way[-1], opened[-1] = False, False  # the root is no target, but a pixel that does not count
+        return np.column_stack([leaf, _words(way), _words(opened)])
+
+    def shared(self) -> NDArray[Any]:
+        """See `Targets`."""
+        leaf_chains = {chain[-1]: chain for below in self.leaf_chains for chain in below}
+        chains = [leaf_chains[leaf] for leaf in range(self.num_leaves)] + self.chains[:-1] + [[]]
+        found = np.full((len(chains), self.node.shape[1]), -1, np.int32)
+        for row, chain in zip(found, chains, strict=True):
+            for v in chain:
+                row[self.in_cut[:, v]] = v
+        return found
+
+    def _in_some_cut(self, v: int) -> bool:
+        return v < self.num_nodes and bool(self.in_cut[:, v].any())
 
     def plan(self) -> Plan:
         """What was found."""
@@ -241,9 +233,6 @@ class _Forks:
         for below in reversed(self.forks):
             for fork in below:
                 place[fork], count = count, count + 1
-        tops = [chain[0] for chain in self.chains]
-        number = np.append(self.entries[:-1, 0], -1).tolist()  # of the root, whose nodes are all others
-        size = self.size.tolist()
         tiles = _tiles(self.num_leaves)
         fork_of = {chain[-1]: fork for fork, below in enumerate(self.leaf_chains) for chain in below}
         pieces = [_pieces([fork_of[c] for c in range(first, first + width)]) for first, width in tiles]
@@ -251,13 +240,10 @@ class _Forks:
             [(tile, of[fork]) for tile, of in enumerate(pieces) if fork in of]
             for fork in range(len(self.chains))
         ]
-        leaf_chains = sorted(
-            (chain for below in self.leaf_chains for chain in below), key=lambda chain: chain[-1]
-        )
-        fork_chains = [[v for v in chain if v < self.num_nodes] for chain in self.chains]
         return Plan(
             self.node.shape[1],
             max(self.turn) + 1,
+            self.num_leaves,
             tuple(first for first, _ in tiles),
             tuple(width for _, width in tiles),
             tuple(fork for of in pieces for fork in of),
@@ -268,18 +254,8 @@ class _Forks:
             _starts(parts),
             tuple(fork for below in self.forks for fork in below),
             _starts(self.forks),
-            tuple(number[v] for v in tops),
-            tuple(size[v] for v in tops),
             tuple(self.turn),
             tuple(place),
-            tuple(number[chain[-1]] + 1 for chain in self.chains),
-            tuple(size[chain[-1]] - 1 for chain in self.chains),
-            tuple(v for chain in leaf_chains for v in chain),
-            tuple(self._levels(v) for chain in leaf_chains for v in chain),
-            _starts(leaf_chains),
-            tuple(v for chain in fork_chains for v in chain),
-            tuple(self._levels(v) for chain in fork_chains for v in chain),
-            _starts(fork_chains),
         )
 
 
@@ -298,6 +274,12 @@ def _pieces(forks: list[int]) -> dict[int, int]:
     found: dict[int, int] = {}
     for place, fork in enumerate(forks):
         found[fork] = found.get(fork, 0) | 1 << place
+    return found
+
+
+def _words(bits: NDArray[np.bool_]) -> NDArray[Any]:
+    """Rows of bits as words of 32 of them, the first the least."""
+    found: NDArray[Any] = np.packbits(bits, axis=1, bitorder="little").view("<i4").astype(np.int32)
     return found
 
 

@@ -43,6 +43,7 @@ class Layout(NamedTuple):
         levels: In how many levels each target has a group, (V + 1,).
         entries: `hierdsl.loss.gpu.forks.Targets.entries`; without rows for a tree that has no plan.
         turns: `Targets.turns`; without rows for a tree that has no plan.
+        shared: `Targets.shared`; without rows for a tree that has no plan.
         sharers: Over how many nodes label smoothing spreads a share of the target in each level that comes to node v,
             0 for none: (2, V, D), over all groups of the level, and over siblings.
     """
@@ -56,6 +57,7 @@ class Layout(NamedTuple):
     levels: NDArray[Any]
     entries: NDArray[Any]
     turns: NDArray[Any]
+    shared: NDArray[Any]
     sharers: NDArray[Any]
 
 
@@ -87,6 +89,7 @@ def layout_of(compiled: CompiledHierarchy) -> Layout:
         levels=np.append(shape.rank.astype(np.int64) + 1, 0),
         entries=targets.entries,
         turns=targets.turns,
+        shared=targets.shared,
         sharers=_sharers(shape, inside),
     )
     return Layout(*[np.ascontiguousarray(table, dtype=np.int32) for table in made])

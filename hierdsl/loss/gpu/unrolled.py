@@ -11,14 +11,17 @@ sum, and from the root downwards:
     log p(v) = m_v - m_root + log(s_v / s_root),   loss = - sum of f_v log p(v)
     a_root = F / s_root,   a_u = r_u a_v - f_u / s_u,   gradient_c = a_c
 
-The nodes on the way to the target have factors of their own, and are found by their interval of numbers in
-depth-first order; label smoothing adds a factor to all nodes, or to the siblings of those on the way.
+Without smoothing only nodes on the way to the target, the turns, have factors, so only these are summed beside a
+largest logit of their own. All others are beside that of the turn they lie under, r_u = 1 and a_u = a_v, and a pixel
+has as many r and a as its way has turns. Label smoothing adds a factor to all nodes, or to the siblings of those on
+the way.
 
 Chains of only children are one node here, see `hierdsl.loss.gpu.forks`.
 """
 
 import triton
 import triton.language as tl
+from triton.language.extra import libdevice
 
 from hierdsl.loss.gpu.arithmetic import LOWEST, factors, level_sum, level_weight, nodes_of, terms
 
@@ -31,6 +34,7 @@ _IMPOSSIBLE = tl.constexpr(-1e15)
 """Sums of log p below this have a term of minus infinity."""
 _LOG2_E = tl.constexpr(1.4426950408889634)
 _LN_2 = tl.constexpr(0.6931471805599453)
+_INTERPRETED = tl.constexpr(triton.knobs.runtime.interpret)
 
 
 @triton.jit(do_not_specialize=_RUNTIME)
@@ -108,19 +112,22 @@ def unrolled_kernel(
     values = ()
     for t in tl.static_range(len(TREE.channels)):
         at = _at(z, stride, TREE.channels[t], TREE.widths[t])
-        values = values + (tl.load(at, mask=valid[None, :], other=0.0),)
-    number = tl.load(entries + 2 * y)
-    leaf = tl.load(entries + 2 * y + 1)
+        if SMOOTHING == EVEN:
+            values = values + (tl.load(at, mask=valid[None, :], other=0.0),)
+        else:  # asked for before it is known which pixels count: sooner, at the price of registers
+            value = tl.load(at, mask=inside[None, :], other=0.0)
+            values = values + (tl.where(valid[None, :], value, 0.0),)
+    root: tl.constexpr = len(TREE.turn) - 1
+    WORDS: tl.constexpr = root // 32 + 1
+    entry = entries + y * (1 + 2 * WORDS)
+    leaf = tl.load(entry)
+    way = ()
+    if TURNS > 0:
+        way = _words(entry + 1, WORDS)
     part = factors(parts, y, TURNS, D)
     own_logit = tl.load(z + stride * leaf, mask=leaf >= 0, other=LOWEST).to(tl.float32)
-    counted = ()  # 1 for each level in which the target has a group, else 0
-    if SMOOTHING > 0:
-        levels = tl.load(level_counts + y)
-        for level in tl.static_range(D):
-            counted = counted + (tl.where(level < levels, 1.0, 0.0),)
 
-    # upwards: of each fork the largest logit, and the sum beside it
-    root: tl.constexpr = len(TREE.turn) - 1
+    # upwards: of each fork the largest logit
     peaks = ()
     for i in tl.static_range(root + 1):
         peak = tl.full([BLOCK], LOWEST, tl.float32)
@@ -135,53 +142,63 @@ def unrolled_kernel(
             peak = tl.maximum(peak, own_logit)
         peaks = peaks + (peak,)
     peak = peaks[root]
-    opened = ()  # whether each fork is one of those on the way, whose children the target is one of
+    turn_peaks = _at_turns(peaks, way, LOWEST, TREE, BLOCK)
+    if SMOOTHING == 0:
+        peaks = _of_turns(peak, turn_peaks, way, TREE)
+
+    # the sums: beside the largest logit of each fork or, without smoothing, of the turn that it lies under
+    opened = ()  # the forks of which the target is a child, or lies under one
+    even = tl.zeros([BLOCK], tl.float32)  # the sum of all factors of smoothing
+    mean = tl.zeros([BLOCK], tl.float32)  # and of these times log p beside the root
+    if SMOOTHING > 0:
+        spread += tl.load(level_counts + y) * (TREE.leaves + root + 2)
+    if SMOOTHING == EVEN:
+        even = tl.load(spread + (TREE.leaves + root + 1))
     if SMOOTHING == SIBLINGS:
-        for i in tl.static_range(root + 1):
-            opened = opened + (tl.where(_within(number, TREE.open_low[i], TREE.open_size[i]), 1.0, 0.0),)
-    mean = tl.zeros([BLOCK], tl.float32)  # the sum of all spread factors times log p beside the root
-    even = tl.zeros([BLOCK], tl.float32)  # and of the factors
+        opened = _words(entry + 1 + WORDS, WORDS)
     exponentials = ()
     for t in tl.static_range(len(TREE.channels)):
         value = values[t].to(tl.float32)
         above = _of_forks(peaks, TREE, t, TREE.widths[t], BLOCK)
         exponentials = exponentials + (tl.exp2((value - above) * _LOG2_E),)
         if SMOOTHING > 0:
-            factor = _of_leaves(spread, nodes, counted, opened, TREE, t, TREE.widths[t], SMOOTHING, BLOCK)
+            factor = _of_leaves(spread, opened, TREE, t, TREE.widths[t], SMOOTHING, BLOCK)
             # a factor of 0 times minus infinity is to be 0; any other makes a sum that is known by its size
             mean += tl.sum(factor * tl.maximum(value - peak[None, :], LOWEST), axis=0)
-            even += tl.sum(factor, axis=0)
+            if SMOOTHING == SIBLINGS:
+                even += tl.sum(factor, axis=0)
     totals = ()
     ratios = ()
-    shares = ()  # what smoothing takes off the slope of each fork
-    turn_peaks = ()
-    turn_totals = ()
-    for _ in tl.static_range(TURNS):
-        turn_peaks = turn_peaks + (peak,)
-        turn_totals = turn_totals + (tl.full([BLOCK], 1.0, tl.float32),)
     for i in tl.static_range(root + 1):
         total = tl.zeros([BLOCK], tl.float32)
         for j in tl.static_range(tl.constexpr(TREE.first_part[i]), tl.constexpr(TREE.first_part[i + 1])):
             leaves = _leaves(TREE.part_leaves[j], TREE.widths[TREE.part_tiles[j]], BLOCK)
             total += tl.sum(tl.where(leaves, exponentials[TREE.part_tiles[j]], -0.0), axis=0)
         for j in tl.static_range(tl.constexpr(TREE.first_fork[i]), tl.constexpr(TREE.first_fork[i + 1])):
-            ratio = tl.exp2((peaks[TREE.forks[j]] - peaks[i]) * _LOG2_E)
-            total += ratio * totals[TREE.forks[j]]
-            ratios = ratios + (ratio,)
             if SMOOTHING > 0:
-                share = _of_chain(spread, nodes, counted, TREE, False, TREE.forks[j], SMOOTHING)
-                if SMOOTHING == SIBLINGS:
-                    share = share * opened[i]
-                log_sum = tl.log2(totals[TREE.forks[j]])
-                mean += share * tl.maximum((peaks[TREE.forks[j]] - peak) + log_sum * _LN_2, LOWEST)
-                even += share
-                shares = shares + (tl.where(totals[TREE.forks[j]] > 0, share * tl.exp2(-log_sum), 0.0),)
+                ratio = tl.exp2((peaks[TREE.forks[j]] - peaks[i]) * _LOG2_E)
+                total += ratio * totals[TREE.forks[j]]
+                ratios = ratios + (ratio,)
+            elif TREE.turn[TREE.forks[j]] >= 0:  # a turn is added below, beside another largest logit
+                total += tl.where(_bit(way, TREE.forks[j]), 0.0, totals[TREE.forks[j]])
+            else:
+                total += totals[TREE.forks[j]]
         totals = totals + (total,)
-        if TREE.turn[i] >= 0:
-            here = _within(number, TREE.low[i], TREE.size[i])
-            turn_peaks = _where_turn(here, peaks[i], turn_peaks, TREE.turn[i], TURNS)
-            turn_totals = _where_turn(here, total, turn_totals, TREE.turn[i], TURNS)
     total = totals[root]
+    turn_totals = _at_turns(totals, way, 0.0, TREE, BLOCK)
+    if SMOOTHING == 0:
+        total, turn_totals, ratios = _add_turns(total, turn_totals, peak, turn_peaks, TURNS)
+    shares = ()  # what smoothing takes off the slope of each fork
+    if SMOOTHING > 0:
+        for i in tl.static_range(root + 1):
+            for j in tl.static_range(tl.constexpr(TREE.first_fork[i]), tl.constexpr(TREE.first_fork[i + 1])):
+                share = tl.load(spread + (TREE.leaves + TREE.forks[j]))
+                if SMOOTHING == SIBLINGS:
+                    share = tl.where(_bit(opened, i), share, 0.0)
+                    even += share
+                log_sum = _log2(totals[TREE.forks[j]])
+                mean += share * tl.maximum((peaks[TREE.forks[j]] - peak) + log_sum * _LN_2, LOWEST)
+                shares = shares + (tl.where(totals[TREE.forks[j]] > 0, share * tl.exp2(-log_sum), 0.0),)
 
     # as the cross-entropy: a logit of infinity or no number makes all of its pixel one
     sound = valid & (total > 0) & (total < float("inf"))
@@ -220,29 +237,135 @@ def unrolled_kernel(
             quotients = quotients + (tl.where(turn_totals[k] > 0, slopes[k] / turn_totals[k], 0.0),)
         if SMOOTHING > 0:
             whole += even
-        bases = (tl.where(broken, float("nan"), whole / total),)
-        for i in tl.static_range(root, -1, -1):
-            for j in tl.static_range(tl.constexpr(TREE.first_fork[i]), tl.constexpr(TREE.first_fork[i + 1])):
-                base = bases[TREE.place[i]] * ratios[j]
-                if TREE.turn[TREE.forks[j]] >= 0:
-                    here = _within(number, TREE.low[TREE.forks[j]], TREE.size[TREE.forks[j]])
-                    base -= tl.where(here, quotients[TREE.turn[TREE.forks[j]]], 0.0)
-                if SMOOTHING > 0:
-                    base -= shares[j]
-                bases = bases + (base,)
-        in_order = ()
-        for i in tl.static_range(root + 1):
-            in_order = in_order + (bases[TREE.place[i]],)
+        base = tl.where(broken, float("nan"), whole / total)
+        if SMOOTHING == 0:
+            bases = ()
+            below = base
+            for k in tl.static_range(TURNS):
+                below = below * ratios[k] - quotients[k]
+                bases = bases + (below,)
+            bases = _of_turns(base, bases, way, TREE)
+        else:
+            bases = _of_all(base, ratios, quotients, shares, way, TREE)
         for t in tl.static_range(len(TREE.channels)):
-            base = _of_forks(in_order, TREE, t, TREE.widths[t], BLOCK)
+            base = _of_forks(bases, TREE, t, TREE.widths[t], BLOCK)
             channel = TREE.channels[t] + tl.arange(0, TREE.widths[t])
             own_channel = channel[:, None] == leaf[None, :]
             slope = exponentials[t] * base - tl.where(own_channel, slopes[TURNS][None, :], 0.0)
             if SMOOTHING > 0:
-                slope -= _of_leaves(spread, nodes, counted, opened, TREE, t, TREE.widths[t], SMOOTHING, BLOCK)
+                slope -= _of_leaves(spread, opened, TREE, t, TREE.widths[t], SMOOTHING, BLOCK)
             slope = slope.to(gradient.dtype.element_ty)
             at = _at(g, stride, TREE.channels[t], TREE.widths[t])
             tl.store(at, slope, mask=inside[None, :], cache_modifier=".cs")
+
+
+@triton.jit
+def _words(at, COUNT: tl.constexpr):
+    """So many words from there on."""
+    found = ()
+    for word in tl.static_range(COUNT):
+        found = found + (tl.load(at + word),)
+    return found
+
+
+@triton.jit
+def _bit(words, i: tl.constexpr):
+    """Whether a bit is set."""
+    return ((words[i // 32] >> (i % 32)) & 1) != 0
+
+
+@triton.jit
+def _at_turns(values, way, default, TREE: tl.constexpr, lanes: tl.constexpr):
+    """What is known of the forks on the way that are turns, from what is known of every fork."""
+    found = ()
+    for _ in tl.static_range(tl.constexpr(TREE.turns)):
+        found = found + (tl.full([lanes], default, tl.float32),)
+    for i in tl.static_range(len(TREE.turn)):
+        if TREE.turn[i] >= 0:
+            here = _bit(way, i)
+            changed = ()
+            for k in tl.static_range(tl.constexpr(TREE.turns)):
+                if k == TREE.turn[i]:
+                    changed = changed + (tl.where(here, values[i], found[k]),)
+                else:
+                    changed = changed + (found[k],)
+            found = changed
+    return found
+
+
+@triton.jit
+def _of_turns(root_value, values, way, TREE: tl.constexpr):
+    """What is known, from what is known of each turn, of the last turn that each fork is or lies under."""
+    root: tl.constexpr = len(TREE.turn) - 1
+    found = (root_value,)
+    for i in tl.static_range(root, -1, -1):
+        for j in tl.static_range(tl.constexpr(TREE.first_fork[i]), tl.constexpr(TREE.first_fork[i + 1])):
+            value = found[TREE.place[i]]
+            if TREE.turn[TREE.forks[j]] >= 0:
+                value = tl.where(_bit(way, TREE.forks[j]), values[TREE.turn[TREE.forks[j]]], value)
+            found = found + (value,)
+    return _in_order(found, TREE)
+
+
+@triton.jit
+def _in_order(found, TREE: tl.constexpr):
+    """What is known of each fork, from the root downwards, in the order of the forks."""
+    ordered = ()
+    for i in tl.static_range(len(TREE.turn)):
+        ordered = ordered + (found[TREE.place[i]],)
+    return ordered
+
+
+@triton.jit
+def _add_turns(total, rests, peak, peaks, COUNT: tl.constexpr):
+    """The whole sum and that of each turn, and what brings each from its largest logit to that of the one above.
+
+    Args:
+        total: Of the root, without the turns.
+        rests: Of each turn, without those below.
+        peak: The largest logit.
+        peaks: Below each turn.
+        COUNT: Turns.
+    """
+    ratios = ()
+    for k in tl.static_range(COUNT):
+        ratios = ratios + (tl.exp2((peaks[k] - peak) * _LOG2_E),)
+        peak = peaks[k]
+    sums = ()
+    below = tl.zeros_like(total)
+    for k in tl.static_range(COUNT - 1, -1, -1):
+        if k == COUNT - 1:
+            below = rests[k]
+        else:
+            below = rests[k] + ratios[k + 1] * below
+        sums = (below,) + sums
+        if k == 0:
+            total += ratios[k] * below
+    return total, sums, ratios
+
+
+@triton.jit
+def _log2(value):
+    """To three units in the last place, in one instruction where tl.log2 has twenty."""
+    if _INTERPRETED:  # which knows no functions of the device
+        found = tl.log2(value)
+    else:
+        found = libdevice.fast_log2f(value)
+    return found
+
+
+@triton.jit
+def _of_all(base, ratios, quotients, shares, way, TREE: tl.constexpr):
+    """What e**(z - peak) is multiplied by in the gradient below each fork, if all have sums of their own."""
+    root: tl.constexpr = len(TREE.turn) - 1
+    found = (base,)
+    for i in tl.static_range(root, -1, -1):
+        for j in tl.static_range(tl.constexpr(TREE.first_fork[i]), tl.constexpr(TREE.first_fork[i + 1])):
+            value = found[TREE.place[i]] * ratios[j] - shares[j]
+            if TREE.turn[TREE.forks[j]] >= 0:
+                value -= tl.where(_bit(way, TREE.forks[j]), quotients[TREE.turn[TREE.forks[j]]], 0.0)
+            found = found + (value,)
+    return _in_order(found, TREE)
 
 
 @triton.jit
@@ -263,28 +386,8 @@ def _of_forks(values, TREE: tl.constexpr, t: tl.constexpr, width: tl.constexpr, 
 
 
 @triton.jit
-def _within(number, low: tl.constexpr, size: tl.constexpr):
-    """Which numbers lie in an interval: below 0, without a sign, is far above it."""
-    return (number - low).to(tl.uint32) < size
-
-
-@triton.jit
-def _where_turn(here, value, turns, turn: tl.constexpr, COUNT: tl.constexpr):
-    """What is known of each turn, and the value for one of them where it is that."""
-    found = ()
-    for k in tl.static_range(COUNT):
-        if k == turn:
-            found = found + (tl.where(here, value, turns[k]),)
-        else:
-            found = found + (turns[k],)
-    return found
-
-
-@triton.jit
 def _of_leaves(
     spread,
-    nodes,
-    counted,
     opened,
     TREE: tl.constexpr,
     t: tl.constexpr,
@@ -293,35 +396,13 @@ def _of_leaves(
     lanes: tl.constexpr,
 ):
     """The factors that smoothing gives -log p of the leaves of a tile, (width, lanes)."""
-    place = tl.broadcast_to(tl.arange(0, width)[:, None], [width, lanes])
-    found = tl.zeros([width, lanes], tl.float32)
-    for i in tl.static_range(width):
-        factor = _of_chain(spread, nodes, counted, TREE, True, TREE.channels[t] + i, SMOOTHING)
-        found = tl.where(place == i, factor[None, :], found)
+    found = tl.load(_at(spread, 1, TREE.channels[t], width))
     if SMOOTHING == SIBLINGS:
-        found = found * _of_forks(opened, TREE, t, width, lanes)
-    return found
-
-
-@triton.jit
-def _of_chain(
-    spread, nodes, counted, TREE: tl.constexpr, LEAF: tl.constexpr, j: tl.constexpr, SMOOTHING: tl.constexpr
-):
-    """The factor that smoothing gives -log p of the nodes of the chain of leaf or fork j, a value a lane.
-
-    All lanes read the same numbers, which a level of theirs counts or does not.
-    """
-    found = tl.zeros_like(counted[0])
-    first: tl.constexpr = TREE.first_leaf_node[j] if LEAF else TREE.first_fork_node[j]
-    last: tl.constexpr = TREE.first_leaf_node[j + 1] if LEAF else TREE.first_fork_node[j + 1]
-    for n in tl.static_range(first, last):
-        for level in tl.static_range(tl.constexpr(TREE.levels)):
-            cuts = TREE.leaf_levels[n] if LEAF else TREE.fork_levels[n]
-            if (cuts >> level) % 2 == 1:
-                # siblings share once: with the top of a chain, in the first of its levels
-                if SMOOTHING == EVEN or (n == first and cuts % (1 << level) == 0):
-                    node = TREE.leaf_nodes[n] if LEAF else TREE.fork_nodes[n]
-                    found += tl.load(spread + level * nodes + node) * counted[level]
+        counted = tl.zeros([width, lanes], tl.int1)
+        for n in tl.static_range(tl.constexpr(TREE.first_piece[t]), tl.constexpr(TREE.first_piece[t + 1])):
+            leaves = _leaves(TREE.piece_leaves[n], width, lanes)
+            counted = tl.where(leaves, _bit(opened, TREE.piece_forks[n])[None, :], counted)
+        found = tl.where(counted, found, 0.0)
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.torch_version import TorchVersion
 
-from hierdsl.loss.tables import LossTables, constant_to_compile
+from hierdsl.loss.tables import constant_to_compile
 
 _ENGINES = {"cpu": "hierdsl.loss.cpu.engine", "cuda": "hierdsl.loss.gpu.engine"}
 _ENLARGED = {"cuda": "hierdsl.loss.gpu.enlarge"}
@@ -22,15 +22,8 @@ def engine_of(device: str) -> Any:
     return import_module(_ENGINES[device])
 
 
-def against(device: str, dtype: torch.dtype, smoothing: float, tables: LossTables) -> str | None:
-    """Why the fused loss cannot be used, or None.
-
-    Args:
-        device: Its type.
-        dtype: Of the logits.
-        smoothing: Share of the target that is spread.
-        tables: Of the hierarchy, on the device.
-    """
+def against(device: str, dtype: torch.dtype) -> str | None:
+    """Why the fused loss cannot be used on a type of device, for a type of logits, or None."""
     if device not in _ENGINES:
         return f"there is none for the device {device}"
     package, least = _NEEDS[device]
@@ -38,8 +31,6 @@ def against(device: str, dtype: torch.dtype, smoothing: float, tables: LossTable
         return f"the package {package} is not installed, or older than {least}"
     if device == "cuda" and dtype == torch.float64:
         return "on a GPU there is none for float64"
-    if device == "cuda" and smoothing > 0 and not tables.plan:
-        return f"on a GPU there is none with label smoothing for a tree of {tables.num_leaves} leaves"
     return None
 
 

@@ -253,7 +253,7 @@ def _settled(
     check_engine(engine)
     factors = factors_of(level_weights, weighting, tables)
     leaf_weights = as_leaf_weights(weight, tables)
-    why_not = against(device.type, dtype, label_smoothing, tables)
+    why_not = against(device.type, dtype)
     given = (level_weights, weighting, weight)
     if why_not is None and any(isinstance(one, Tensor) and one.requires_grad for one in given):
         why_not = "it has no gradient for weights"

@@ -12,8 +12,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from hierdsl.compiler import CompiledHierarchy
-from hierdsl.loss.gpu.forks import plan_of
-from hierdsl.loss.gpu.layout import layout_of
+from hierdsl.loss.gpu.layout import layout_of, text_of
 from hierdsl.loss.shape import tree_of
 from hierdsl.weighting import Weighting
 from hierdsl.weighting.weighting import in_cut
@@ -41,7 +40,7 @@ class LossTables:
         uniform: Whether all leaf weights are 1, so that weighting can be left out.
         factors: The level weights on the nodes of the cuts, (D, V) float64.
         node_weights: Mean weight of the leaves below each node, (V,) float64.
-        plan: On a CUDA device the text of `hierdsl.loss.gpu.forks.plan_of`, else empty.
+        plan: On a CUDA device the text of `hierdsl.loss.gpu.layout.text_of`, else empty.
         shape: What `hierdsl.loss.shape.tree_of` gives, or, on a CUDA device, the fields of
             `hierdsl.loss.gpu.layout.Layout`.
     """
@@ -135,6 +134,6 @@ def _tables(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
         uniform=bool((compiled.leaf_weights == 1).all()),
         factors=put(inside * compiled.level_weights[:, None]),
         node_weights=put(weights),
-        plan=plan_of(compiled)[0] if device.type == "cuda" else "",
+        plan=text_of(compiled) if device.type == "cuda" else "",
         shape=[put(array) for array in (layout_of(compiled) if device.type == "cuda" else tree_of(compiled))],
     )

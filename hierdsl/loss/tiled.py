@@ -121,7 +121,7 @@ def prepare(
                 f"{name} has no gradient here: detach it, or make the logits and use "
                 "hierarchical_cross_entropy with engine='reference'"
             )
-    if against(target.device.type, real, options.label_smoothing, tables):
+    if against(target.device.type, real):
         return ReferenceRun(target, real, tables, factors, leaf_weights, options, levels)
     weights = node_weights(tables, leaf_weights)
     found: Prepared = engine_of(target.device.type).prepare(

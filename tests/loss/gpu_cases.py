@@ -10,7 +10,7 @@ from hierdsl.loss.enlarge import taps
 from hierdsl.loss.gpu import engine as gpu
 from hierdsl.loss.gpu.enlarge import Enlarged, gathered
 from hierdsl.loss.gpu.forks import plan_of
-from hierdsl.loss.gpu.layout import layout_of
+from hierdsl.loss.gpu.layout import layout_of, text_of
 from hierdsl.loss.gpu.scale import scale_
 from hierdsl.loss.options import gradient_type
 from hierdsl.loss.tables import tables_on
@@ -85,7 +85,7 @@ def both(logits, target, compiled, factors=None, weights=None, unrolled=True, **
     factors = tables.factors if factors is None else factors
     weights = tables.node_weights if weights is None else weights
     layout = [torch.tensor(table, device=DEVICE) for table in layout_of(compiled)]
-    plan = plan_of(compiled)[0] if unrolled else ""
+    plan = text_of(compiled) if unrolled else ""
     found = gpu.fused(
         logits.to(DEVICE), target.to(DEVICE), plan, layout, factors.to(DEVICE), weights.to(DEVICE), **options
     )
@@ -220,9 +220,87 @@ def test_smoothing_where_channels_cannot_be(siblings):
     assert found[2].isfinite().all()
 
 
-def test_a_large_tree_has_no_plan():
-    assert plan_of(tree_of(300, 2))[0] == ""
-    with pytest.raises(ValueError, match="so large a tree"):
+WIDE = compiled_of(
+    "tree\n    alone\n        lone\n    many\n"
+    + "".join(f"        m{i}\n" for i in range(230))
+    + "".join(f"    g{i}\n" + "".join(f"        g{i}_{j}\n" for j in range(2 + i % 3)) for i in range(40))
+    + "    chain\n        link\n            fork\n                a\n                b\n                    c\n"
+    "                    d\n"
+)
+"""Too large to be unrolled: chains, and a root and a node with more children than a lane sums."""
+
+
+@pytest.mark.parametrize("siblings", [True, False])
+@pytest.mark.parametrize("compiled", [WIDE, tree_of(300, 1), tree_of(240, 9)])
+def test_smoothing_of_large_trees(compiled, siblings):
+    assert text_of(compiled).startswith("{")
+    logits, target = pixels(compiled, (6,), scale=3.0)
+    options = {"label_smoothing": 0.2, "siblings": siblings}
+    for reduction, focal in (("mean", 0.0), ("sum", 2.0), ("none", 0.0)):
+        check(logits, target, compiled, reduction=reduction, focal_gamma=focal, **options)
+    for scale in (1e2, 1e4):  # whole branches underflow
+        check(scale * logits, target, compiled, **options)
+    check(logits, target, compiled, gradient=False, levels=False, **options)
+    for dtype in (torch.float16, torch.bfloat16):
+        check(logits.to(dtype), target, compiled, **options)
+
+
+@pytest.mark.parametrize("siblings", [True, False])
+def test_smoothing_of_large_trees_in_any_layout(siblings):
+    logits, target = pixels(WIDE, (2, 2, 2))
+    options = {"label_smoothing": 0.2, "siblings": siblings}
+    for reduction in ("mean", "none"):
+        check(logits, target, WIDE, reduction=reduction, **options)
+        rows = logits.contiguous(memory_format=torch.channels_last)
+        check(rows, target, WIDE, reduction=reduction, **options)
+
+
+@pytest.mark.parametrize("siblings", [True, False])
+def test_smoothing_of_large_trees_with_factors_of_any_sign(siblings):
+    logits, target = pixels(WIDE, (9,))
+    generator = torch.Generator().manual_seed(1)
+    factors = torch.randn(WIDE.num_levels, WIDE.num_nodes, generator=generator, dtype=torch.float64)
+    weights = torch.rand(WIDE.num_nodes, generator=generator, dtype=torch.float64)
+    options = {"factors": factors, "weights": weights, "label_smoothing": 0.3, "siblings": siblings}
+    for reduction in ("mean", "none"):
+        check(logits, target, WIDE, rtol=1e-4, atol=1e-5, reduction=reduction, **options)
+
+
+@pytest.mark.parametrize("siblings", [True, False])
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+@pytest.mark.filterwarnings("ignore:All-NaN")  # of the interpreter
+def test_smoothing_of_large_trees_where_logits_are_no_number(bad, siblings):
+    logits, target = pixels(WIDE, (5,))
+    options = {"label_smoothing": 0.2, "siblings": siblings}
+    clean = both(logits, target, WIDE, **options)[0]
+    assert target[0] == IGNORE
+    logits[0, 4] = bad
+    torch.testing.assert_close(both(logits, target, WIDE, **options)[0], clean, rtol=0, atol=0)
+    target[0] = 1
+    loss, _levels, slope = both(logits, target, WIDE, **options)[0]
+    assert loss.isnan()
+    assert slope[0].isnan().all()
+    assert not slope[1:].isnan().any()
+
+
+@pytest.mark.parametrize("siblings", [True, False])
+def test_smoothing_of_large_trees_where_channels_cannot_be(siblings):
+    """No probability where nothing is spread does no harm; where something is, the loss is infinite."""
+    names = WIDE.names
+    logits = torch.zeros(1, WIDE.num_leaves)
+    logits[:, [names.index("g7_0"), names.index("g7_1"), names.index("g7_2")]] = -torch.inf
+    found, _ = both(logits, torch.tensor([names.index("c")]), WIDE, label_smoothing=0.1, siblings=siblings)
+    assert found[0] == torch.inf  # g7 is among the siblings of the first level
+    assert found[2].isfinite().all()
+    logits = torch.zeros(1, WIDE.num_leaves)
+    logits[:, [names.index("c"), names.index("d")]] = -torch.inf
+    found, _ = both(logits, torch.tensor([names.index("m3")]), WIDE, label_smoothing=0.1, siblings=siblings)
+    assert found[0].isfinite() == siblings
+    assert found[2].isfinite().all()
+
+
+def test_smoothing_wants_a_plan():
+    with pytest.raises(ValueError, match="without a plan"):
         both(*pixels(FACES), FACES, unrolled=False, label_smoothing=0.1)
 
 

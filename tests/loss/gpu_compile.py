@@ -5,14 +5,16 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 import hierdsl
-from hierdsl.loss.gpu import coefficients, columns, enlarge, rows, scale, totals, unrolled
+from hierdsl.loss.gpu import coefficients, columns, enlarge, rows, scale, smoothed, totals, unrolled
 from hierdsl.loss.gpu.forks import plan_of, read
 from hierdsl.loss.gpu.launch import OPTIONS
 
 TARGET = GPUTarget("cuda", 90, 32)
-FLOATS = "losses sums parts spread loss by row_part column_part row_by column_by images out slope"
+FLOATS = (
+    "losses sums parts spread loss by row_part column_part row_by column_by images out slope peaks slopes"
+)
 DOUBLES = "factors weights weighed"
-INTEGERS = "siblings rows places place entries turns level_counts node term levels shared sharers"
+INTEGERS = "siblings rows places place entries turns level_counts node term levels shared sharers up child first_child ordered opened"
 LONG = "row_low row_high row_first row_end column_low column_high column_first column_end"
 TYPES = dict.fromkeys(FLOATS.split(), "*fp32") | dict.fromkeys(DOUBLES.split(), "*fp64")
 TYPES |= dict.fromkeys(INTEGERS.split(), "*i32")
@@ -60,6 +62,12 @@ def main():
     long = {"ROWS": 1, "LANES": 256, "EACH_LANE": 8, "PARTS": 0, "LEVELS": False, "EACH": True}
     compiled(rows.rows_kernel, warps=8, PLACED=False, **(walking | long))
     compiled(rows.rows_kernel, warps=8, PLACED=True, **(walking | long | {"FOCAL": False}))
+    for kernel in (smoothed._sums_of_nodes, smoothed._sum_of_a_node):
+        compiled(kernel, "*bf16", types={"rows": "i32"}, BLOCK=128)
+    for siblings in (True, False):
+        added = {"K": 3, "SIBLINGS": siblings, "GRADIENT": True, "BLOCK": 128, "types": {"nodes": "i32"}}
+        compiled(smoothed._slopes_of_inner, **added)
+        compiled(smoothed._slopes_of_leaves, "*fp16", **added)
     compiled(coefficients._weigh_targets, warps=8, D=4)
     for smooth, siblings in ((False, False), (True, False), (True, True)):
         options = {"MEAN": True, "SMOOTH": smooth, "SIBLINGS": siblings, "FEW": siblings}

@@ -5,7 +5,6 @@ import torch
 from loss.trees import FACES
 
 from hierdsl.loss import HierarchicalCrossEntropyLoss, engines, hierarchical_cross_entropy
-from hierdsl.loss.tables import tables_on
 
 
 @pytest.fixture
@@ -39,23 +38,22 @@ def installed(monkeypatch):
 )
 def test_a_package_has_to_be_there_and_new_enough(installed, version, good):
     installed(version)
-    why_not = engines.against("cuda", torch.float32, 0.0, tables_on(FACES, torch.device("cpu")))
+    why_not = engines.against("cuda", torch.float32)
     assert why_not == (None if good else "the package triton is not installed, or older than 3.4")
 
 
 @pytest.mark.parametrize(
-    ("device", "dtype", "smoothing", "why_not"),
+    ("device", "dtype", "why_not"),
     [
-        ("cuda", torch.float64, 0.0, "on a GPU there is none for float64"),
-        ("cuda", torch.float32, 0.1, "on a GPU there is none with label smoothing for a tree of 11 leaves"),
-        ("cpu", torch.float64, 0.1, None),
-        ("mps", torch.float32, 0.0, "there is none for the device mps"),
+        ("cuda", torch.float64, "on a GPU there is none for float64"),
+        ("cuda", torch.float32, None),
+        ("cpu", torch.float64, None),
+        ("mps", torch.float32, "there is none for the device mps"),
     ],
 )
-def test_what_stands_against_the_fused_loss(installed, device, dtype, smoothing, why_not):
+def test_what_stands_against_the_fused_loss(installed, device, dtype, why_not):
     installed("99.0")
-    # tables of the CPU have no plan, as those of a large tree on a GPU
-    assert engines.against(device, dtype, smoothing, tables_on(FACES, torch.device("cpu"))) == why_not
+    assert engines.against(device, dtype) == why_not
 
 
 def test_an_engine_that_there_is_not_is_refused():

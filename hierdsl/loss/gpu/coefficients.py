@@ -104,7 +104,7 @@ def coefficients(
         node: Node of each cut above each node, (V, D) int32.
         term: Which term each of these is, (V, D) int32, at least `terms` for none.
         terms: T.
-        shared: `Layout.shared`, which are not more than one program does.
+        shared: `Layout.shared`.
         sharers: `Layout.sharers`.
     """
     nodes, depth = node.shape
@@ -114,8 +114,9 @@ def coefficients(
     spread = parts
     if smooth:
         spread = torch.empty(depth + 1, columns + 1, dtype=torch.float32, device=node.device)
+    one_program = columns < _TOGETHER
     _make(
-        blocks_of(nodes + 1, _TOGETHER),
+        blocks_of(max(nodes, columns * smooth) + 1, _TOGETHER),
         (
             weighed.target,
             weighed.levels,
@@ -146,6 +147,8 @@ def coefficients(
         BLOCK=_TOGETHER,
         num_warps=8,
     )
+    if smooth and not one_program:  # none of the programs knows all of a row
+        spread[:, columns] = spread[:, :columns].sum(1, dtype=torch.float64)
     return Coefficients(parts, spread)
 
 

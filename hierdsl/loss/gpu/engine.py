@@ -8,7 +8,7 @@ pixels of a program are; a search at run time would wait for the device. Estimat
 walk through tables, and that a second walk over a row hits the second cache. Where channels lie side by side each
 step of the path is asked at every channel, so that depth costs more there than it does over images.
 
-There is label smoothing where the kernel is unrolled over the tree; for larger trees the reference has it.
+Label smoothing is part of the kernel that is unrolled over a tree; for larger trees kernels of its own add it.
 """
 
 from functools import lru_cache
@@ -23,6 +23,9 @@ from hierdsl.loss.gpu.columns import columns_kernel
 from hierdsl.loss.gpu.forks import Plan, read
 from hierdsl.loss.gpu.launch import Kernel, blocks_of
 from hierdsl.loss.gpu.rows import rows_kernel
+from hierdsl.loss.gpu.smoothed import Tables as SmoothingTables
+from hierdsl.loss.gpu.smoothed import add_smoothing
+from hierdsl.loss.gpu.steps import Step, read_steps
 from hierdsl.loss.gpu.totals import add_up
 from hierdsl.loss.gpu.unrolled import EVEN, SIBLINGS, unrolled_kernel
 from hierdsl.loss.options import gradient_type
@@ -62,13 +65,14 @@ def fused(
     Args:
         logits: (N, C, *S), float32, bfloat16 or float16, of any layout.
         target: Node indices, (N, *S), an integer type.
-        plan: The text of `hierdsl.loss.gpu.forks.plan_of`: empty for a tree too large to be unrolled.
+        plan: The text of `hierdsl.loss.gpu.layout.text_of`; without one the kernels walk through tables, and there is
+            no label smoothing.
         shape: The fields of `hierdsl.loss.gpu.layout.Layout`.
         factors: Of -log p of each node in each cut, (D, V) float64.
         weights: Of each node, (V,) float64.
         ignore_index: Target of pixels that count nowhere.
         reduction: mean, sum or none.
-        label_smoothing: Share of the target that is spread, 0 without a plan.
+        label_smoothing: Share of the target that is spread.
         siblings: Whether over the siblings of each node of the path, else over all groups of a level.
         focal_gamma: Exponent of the focal modulation.
         gradient: Whether to make one, of the loss or, for none, of the summed losses.
@@ -133,7 +137,7 @@ def prepare(
         ValueError: There is label smoothing without a plan, or another type.
     """
     if label_smoothing > 0 and not plan:
-        raise ValueError("the fused loss on a GPU has no label smoothing for so large a tree")
+        raise ValueError("the fused loss on a GPU has no label smoothing without a plan of the tree")
     if real != torch.float32:
         raise ValueError(f"the fused loss on a GPU computes in float32, not {real}")
     tree = Tables(*shape)
@@ -149,7 +153,8 @@ def prepare(
             siblings,
         )
     return Run(
-        read(plan) if plan else None,
+        read(plan) if plan.startswith("[") else None,
+        read_steps(plan) if plan.startswith("{") else (),
         tree,
         weighed,
         {},
@@ -174,12 +179,18 @@ class Tables(NamedTuple):
     turns: Tensor
     shared: Tensor
     sharers: Tensor
+    up: Tensor
+    child: Tensor
+    first_child: Tensor
+    ordered: Tensor
+    opened: Tensor
 
 
 class Run(NamedTuple):
     """What a kernel is given beside logits, target and gradient; see `hierdsl.loss.tiled.Prepared`."""
 
     plan: Plan | None
+    steps: tuple[Step, ...]
     tree: Tables
     weighed: Weighed
     made: dict[bool, Coefficients]
@@ -250,10 +261,12 @@ class Run(NamedTuple):
             z, y = logits.detach(), target.detach().contiguous()
             # one pixel an image is a row, too; with one channel nobody can tell, and pixels side by side are better
             in_rows = z.movedim(1, -1).is_contiguous() and (leaves > 1 or z.ndim == 2)
-            if in_rows and not self.smoothing:
-                each, sums = _rows(self, z, y, gradient)
-            elif in_rows and self.plan is not None:
+            if self.smoothing and self.plan is None:
+                each, sums = _smoothed(self, z, y, gradient)
+            elif in_rows and self.smoothing and self.plan is not None:
                 each, sums = _unrolled(self, self.plan, z, y, gradient, last=True)
+            elif in_rows:
+                each, sums = _rows(self, z, y, gradient)
             elif z.is_contiguous():
                 each, sums = _columns(self, z, y, gradient)
             else:
@@ -261,6 +274,8 @@ class Run(NamedTuple):
             if losses is not None:
                 losses.copy_(each.view(losses.shape))
             add_up(sums, loss, level_losses)
+            if losses is None and self.smoothing and self.plan is None:  # what was added is in no sum yet
+                loss.copy_(each.sum(dtype=torch.float64))
 
     def buffers(
         self, logits: Tensor, target: Tensor, gradient: Tensor | None, programs: int
@@ -368,6 +383,33 @@ def _rows(call: Run, logits: Tensor, target: Tensor, gradient: Tensor | None) ->
         **call.constants(gradient),
     )
     return buffers[-2:]
+
+
+def _smoothed(call: Run, logits: Tensor, target: Tensor, gradient: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Any layout, by way of rows, to whose losses and gradients that of label smoothing is added."""
+    leaves, tree = logits.shape[1], call.tree
+    rows, y = logits.movedim(1, -1).reshape(-1, leaves).contiguous(), target.view(-1)
+    moved = None if gradient is None else gradient.movedim(1, -1)
+    slope = moved
+    if moved is not None:
+        slope = moved.view(rows.shape) if moved.is_contiguous() else torch.empty_like(rows, dtype=moved.dtype)
+    each, sums = _rows(call._replace(each=True), rows, y, slope)
+    add_smoothing(
+        rows,
+        slope,
+        y,
+        each,
+        call.coefficients(None).spread,
+        tree.levels,
+        SmoothingTables(tree.up, tree.child, tree.first_child, tree.ordered, tree.opened),
+        call.steps,
+        call.nodes,
+        call.ignore_index,
+        call.weighed.siblings,
+    )
+    if moved is not None and slope is not None and not moved.is_contiguous():
+        moved.copy_(slope.view(moved.shape))
+    return each, sums
 
 
 @lru_cache(maxsize=64)

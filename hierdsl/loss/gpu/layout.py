@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hierdsl.compiler import CompiledHierarchy
 from hierdsl.loss.gpu.forks import plan_of
+from hierdsl.loss.gpu.steps import Walk, walk_of
 from hierdsl.loss.shape import Shape, shape_of
 from hierdsl.weighting.weighting import in_cut
 
@@ -43,9 +44,14 @@ class Layout(NamedTuple):
         levels: In how many levels each target has a group, (V + 1,).
         entries: `hierdsl.loss.gpu.forks.Targets.entries`; without rows for a tree that has no plan.
         turns: `Targets.turns`; without rows for a tree that has no plan.
-        shared: `Targets.shared`; without rows for a tree that has no plan.
+        shared: `Targets.shared` or, for a tree that has no plan, `hierdsl.loss.gpu.steps.Walk.shared`.
         sharers: Over how many nodes label smoothing spreads a share of the target in each level that comes to node v,
             0 for none: (2, V, D), over all groups of the level, and over siblings.
+        up: `hierdsl.loss.gpu.steps.Walk.up`, and so are the others; without rows for a tree that has a plan.
+        child: See there.
+        first_child: See there.
+        ordered: See there.
+        opened: See there.
     """
 
     siblings: NDArray[Any]
@@ -59,6 +65,16 @@ class Layout(NamedTuple):
     turns: NDArray[Any]
     shared: NDArray[Any]
     sharers: NDArray[Any]
+    up: NDArray[Any]
+    child: NDArray[Any]
+    first_child: NDArray[Any]
+    ordered: NDArray[Any]
+    opened: NDArray[Any]
+
+
+def text_of(compiled: CompiledHierarchy) -> str:
+    """How the kernels walk the tree, as a text: the plan of a small one, the steps of a large one."""
+    return plan_of(compiled)[0] or walk_of(compiled)[0]
 
 
 @lru_cache(maxsize=64)
@@ -78,7 +94,8 @@ def layout_of(compiled: CompiledHierarchy) -> Layout:
     place, row = np.empty(leaves, np.int64), np.empty(leaves, np.int64)
     place[order] = np.arange(leaves)
     row[order] = np.repeat(np.arange(len(starts)), counts)
-    targets, inside = plan_of(compiled)[1], in_cut(compiled).T
+    (plan, targets), inside = plan_of(compiled), in_cut(compiled).T
+    walk = Walk(*[np.zeros((0, 0))] * 6) if plan else walk_of(compiled)[1]
     made = Layout(
         siblings=np.column_stack([counts, np.where(np.arange(width) < counts[:, None], channels, -1)]),
         rows=_runs(up, path, row, leaves),
@@ -89,8 +106,13 @@ def layout_of(compiled: CompiledHierarchy) -> Layout:
         levels=np.append(shape.rank.astype(np.int64) + 1, 0),
         entries=targets.entries,
         turns=targets.turns,
-        shared=targets.shared,
+        shared=targets.shared if plan else walk.shared,
         sharers=_sharers(shape, inside),
+        up=walk.up,
+        child=walk.child,
+        first_child=walk.first_child,
+        ordered=walk.ordered,
+        opened=walk.opened,
     )
     return Layout(*[np.ascontiguousarray(table, dtype=np.int32) for table in made])
 

@@ -16,10 +16,19 @@ CASES = Path(__file__).with_name("gpu_cases.py")
 
 
 @pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="Triton is not installed")
-def test_the_kernels_of_the_gpu():
+@pytest.mark.parametrize("cases", ["smoothing", "not smoothing"])  # half of the time each, side by side
+def test_the_kernels_of_the_gpu(cases):
     environment = os.environ | ({} if torch.cuda.is_available() else {"TRITON_INTERPRET": "1"})
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", str(CASES), "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            str(CASES),
+            "-k",
+            cases,
+            *["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist"],
+        ],
         cwd=Path(__file__).resolve().parents[2],
         env=environment,
         capture_output=True,

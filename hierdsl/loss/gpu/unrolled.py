@@ -256,6 +256,8 @@ def unrolled_kernel(
                 slope -= _of_leaves(spread, opened, TREE, t, TREE.widths[t], SMOOTHING, BLOCK)
             slope = slope.to(gradient.dtype.element_ty)
             at = _at(g, stride, TREE.channels[t], TREE.widths[t])
+            if LAST:  # lanes trade what they have, so that neighbours write neighbours
+                at = g[None, :] + channel[:, None]
             tl.store(at, slope, mask=inside[None, :], cache_modifier=".cs")
 
 

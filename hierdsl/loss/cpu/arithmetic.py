@@ -3,9 +3,11 @@
 In float32 polynomials, correct to about two units in the last place, in straight code without calls, so that LLVM
 turns a loop over them into vector instructions; in float64 those of the C library.
 
-Source: the reductions are those of S. L. Moshier's Cephes library (expf.c, logf.c). The coefficients are those of the
-best polynomials by reweighted least squares of the relative error: 1 + r q(r) of degree 5 for the exponential and
-|r| <= log(2) / 2, 2**-23.4; and r - r**2 / 2 + r**3 q(r) of degree 9 for log(1 + r), 2**-24.9.
+Source: the logarithm is reduced as in S. L. Moshier's Cephes library (logf.c); the exponential in one step, where Cephes
+(expf.c) takes two: with log(2) as one number, k * log(2) is wrong by 2e-9 * k, and x, the result of a subtraction, by
+more. The coefficients are those of the best polynomials by reweighted least squares of the relative error: 1 + r q(r)
+of degree 5 for the exponential and |r| <= log(2) / 2, 2**-23.4; of degree 3 where the eight powers 2**(n / 8) are looked
+up and |r| <= log(2) / 16, 2**-25.2; r - r**2 / 2 + r**3 q(r) of degree 9 for log(1 + r), 2**-24.9.
 """
 
 import math
@@ -19,6 +21,8 @@ from hierdsl.loss.cpu.lanes import (
     LANES,
     Vector,
     bits_shifted,
+    can_look_up,
+    eighth_powers,
     exponents,
     larger,
     load,
@@ -33,10 +37,18 @@ _F = np.float32
 _LOWEST = _F(-88.02969)
 # added to a number, it leaves no place for what is behind the point, and the exponent of 2**k in the lowest bits
 _SHIFT = _F(1.5 * 2**23 + 127)
-_LOG2E, _LN2_HIGH, _LN2_LOW = _F(1.44269504088896341), _F(0.693359375), _F(-2.12194440e-4)
+# the same with the number of eighths
+_SHIFT_EIGHTHS = _F(1.5 * 2**20)
+_LOG2E, _LN2, _LN2_HIGH, _LN2_LOW = (
+    _F(1.44269504088896341),
+    _F(0.69314718055994531),
+    _F(0.693359375),
+    _F(-2.12194440e-4),
+)
 _E = tuple(
     map(_F, (8.2903147519e-03, 4.1897929559e-02, 1.6667636196e-01, 4.9999149529e-01, 9.9999970719e-01))
 )
+_E_EIGHTHS = tuple(map(_F, (1.6666858115e-01, 5.0006447494e-01)))
 _L = tuple(
     map(
         _F,
@@ -95,13 +107,25 @@ def exp32(x: Any) -> Any:
     x = _at_least(x, _LOWEST)
     shifted = x * _LOG2E + _SHIFT
     k = shifted - _SHIFT
-    r = x - k * _LN2_HIGH - k * _LN2_LOW
+    r = x - k * _LN2
     p = r * _E[0] + _E[1]
     p = p * r + _E[2]
     p = p * r + _E[3]
     p = p * r + _E[4]
     p = p * r + _F(1)
     return p * _exponent(shifted)
+
+
+@njit(**_INLINE)
+def exp_in_eighths(x: Any) -> Any:
+    """`exp` in float32, of a `Vector`, where a machine can look up in a vector: three quarters of the time."""
+    x = larger(_LOWEST, x)
+    shifted = x * _LOG2E + _SHIFT_EIGHTHS
+    r = x - (shifted - _SHIFT_EIGHTHS) * _LN2
+    p = r * _E_EIGHTHS[0] + _E_EIGHTHS[1]
+    p = p * r + _F(1)
+    p = p * r + _F(1)
+    return p * eighth_powers(shifted)
 
 
 @njit(**_INLINE)
@@ -247,6 +271,8 @@ def _of_each(function: Any) -> Any:
 
 @overload(exp, jit_options=_INLINE)
 def _exp(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    if isinstance(x, Vector) and x.dtype == types.float32 and can_look_up():
+        return lambda x: exp_in_eighths(x)  # noqa: PLW0108
     if x == types.float32 or (isinstance(x, Vector) and x.dtype == types.float32):
         return lambda x: exp32(x)  # noqa: PLW0108
     if isinstance(x, Vector):

@@ -6,21 +6,25 @@ registers for.
 """
 
 import operator
+import struct
 from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils as untyped
+from numba.core.registry import cpu_target as untyped_target
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.core.typing.templates import signature as untyped_signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
 LANES = 8
 cgutils: Any = untyped
+cpu_target: Any = untyped_target
 signature_of: Any = untyped_signature
 _INTEGERS = ir.VectorType(ir.IntType(32), LANES)
 _intrinsic: Any = intrinsic  # whose type counts the first parameter among the arguments of a call
+_EIGHTHS = [struct.unpack("<i", struct.pack("<f", 2 ** (n / LANES)))[0] - (n << 20) for n in range(LANES)]
 _CONTRACT = ["contract"]  # a product and a sum may be one instruction
 
 
@@ -223,6 +227,30 @@ def bits_shifted(typing, vector, count):  # type: ignore[no-untyped-def]  # noqa
         return builder.bitcast(left, given[0].type)
 
     return vector(vector, types.int64), write
+
+
+def can_look_up() -> bool:
+    """Whether Numba compiles for a machine that looks eight numbers up in a vector by one instruction."""
+    return "+avx2" in cpu_target.target_context.codegen().magic_tuple()[2].split(",")
+
+
+@_intrinsic
+def eighth_powers(typing, shifted):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG001
+    """2**(n / 8), of float32 numbers whose lowest bits are the whole number n, from -1016 on; where `can_look_up`.
+
+    The lowest three bits look up the power of the fraction, less what they add to it when n becomes the exponent.
+    """
+
+    def write(_: Any, builder: Any, __: Any, given: Any) -> Any:
+        bits = builder.bitcast(given[0], _INTEGERS)
+        look_up = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(_INTEGERS, [_INTEGERS, _INTEGERS]), "llvm.x86.avx2.permd"
+        )
+        fractions = builder.call(look_up, [ir.Constant(_INTEGERS, _EIGHTHS), bits])
+        moved = builder.shl(bits, ir.Constant(_INTEGERS, [20] * LANES))
+        return builder.bitcast(builder.add(fractions, moved), given[0].type)
+
+    return shifted(shifted), write
 
 
 @_intrinsic

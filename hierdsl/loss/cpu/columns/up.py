@@ -15,7 +15,6 @@ from hierdsl.loss.cpu.columns.tile import (
     VALID,
     Y,
     add,
-    copy,
     fill,
     fill_rows,
     fill_with,
@@ -103,19 +102,32 @@ def _largest(z: Any, at: int, line: Any, w: int) -> None:
     """The largest logits.
 
     The numbers go from one row to another and back, the last into that of the peaks: put back where it was, a number
-    would be stored only where it is larger, and such stores are slow. Four channels at once come faster from memory.
+    would be stored only where it is larger, and such stores are slow. Four channels at once come faster from memory;
+    where fewer are left, the last one counts more than once.
     """
-    leaves = z.shape[0]
-    fours = (leaves - 1) // 4
-    to, other = (PEAK, LOSS) if (leaves - 1 - 3 * fours) % 2 == 0 else (LOSS, PEAK)
-    copy(z[0, at : at + w], line[to], w)
-    for four in range(fours):
-        to, other, c = other, to, 1 + 4 * four
-        here = slice(at, at + w)
-        _largest_of_five(line[other], z[c, here], z[c + 1, here], z[c + 2, here], z[c + 3, here], line[to], w)
-    for c in range(1 + 4 * fours, leaves):
+    last, here = z.shape[0] - 1, slice(at, at + w)
+    fours = max(1, (last + 3) // 4)
+    to, other = (PEAK, LOSS) if fours % 2 == 1 else (LOSS, PEAK)
+    _largest_of_five(
+        z[0, here],
+        z[min(1, last), here],
+        z[min(2, last), here],
+        z[min(3, last), here],
+        z[min(4, last), here],
+        line[to],
+        w,
+    )
+    for c in range(5, last + 1, 4):
         to, other = other, to
-        _larger(line[other], z[c, at : at + w], line[to], w)
+        _largest_of_five(
+            line[other],
+            z[c, here],
+            z[min(c + 1, last), here],
+            z[min(c + 2, last), here],
+            z[min(c + 3, last), here],
+            line[to],
+            w,
+        )
 
 
 @compiled()
@@ -124,12 +136,6 @@ def _largest_of_five(one: Any, a: Any, b: Any, c: Any, d: Any, to: Any, w: int) 
         first, second = max(b[p], a[p]), max(d[p], c[p])
         best = max(second, first)
         to[p] = max(one[p], best)
-
-
-@compiled()
-def _larger(one: Any, other: Any, to: Any, w: int) -> None:
-    for p in range(w):
-        to[p] = max(other[p], one[p])
 
 
 @compiled()

@@ -116,11 +116,12 @@ def hierarchical_linear_cross_entropy(
         return_levels: Give the level losses too, without gradient; see there.
 
     Returns:
-        The loss in nats: a scalar, or shape (N, *S) for "none"; float32 for float16 and bfloat16, else of the type of
-        the features. Under autocast the products are of its type; of float32 images on a GPU, the logits and the
-        gradient of the weight are made in TF32 where torch allows that to convolutions, as it does by itself. The
-        gradients of the weight and of the bias are summed in float32 at least. With `return_levels` also the level
-        losses, (D,).
+        The loss in nats: a scalar, or shape (N, *S) for "none"; float32 for float16 and bfloat16, else of the type
+        of the features. Under autocast the products are of its type; of contiguous float32 images on a GPU and up to
+        some two hundred classes, logits and the gradient of the weight are made by torch's convolution, in TF32 if
+        `torch.backends.cudnn.allow_tf32` is on, as it is by itself, and repeatable to the last bit only if
+        `torch.backends.cudnn.deterministic` is. The gradients of the weight and of the bias are summed in float32 at
+        least. With `return_levels` also the level losses, (D,).
 
     Raises:
         ValueError: Shapes, types, devices or an option do not fit; level weights, weighting or leaf weights want a
@@ -369,6 +370,7 @@ def _pass(
             g.mul_(factors[inside].reshape((-1, 1) if prepared.by_rows else -1))
         if g is not None:
             gradients.add(tile, columns, g, buffers)
+        del z  # a convolution allocates the next one anew
     sums = sums.to(real)
     return Passed(
         sums[0].clone() if losses is None else losses.view(target.shape),

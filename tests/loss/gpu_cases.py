@@ -218,6 +218,10 @@ def test_smoothing_where_channels_cannot_be(siblings):
     found, _ = both(logits, target, STREET, label_smoothing=0.1, siblings=siblings)
     assert found[0].isfinite() == siblings
     assert found[2].isfinite().all()
+    factors = -torch.ones(STREET.num_levels, STREET.num_nodes, dtype=torch.float64)
+    found, _ = both(logits, target, STREET, factors, label_smoothing=0.1, siblings=siblings)
+    assert found[0] < 0
+    assert found[0].isfinite() == siblings
 
 
 WIDE = compiled_of(
@@ -246,13 +250,17 @@ def test_smoothing_of_large_trees(compiled, siblings):
 
 
 @pytest.mark.parametrize("siblings", [True, False])
-def test_smoothing_of_large_trees_in_any_layout(siblings):
+@pytest.mark.parametrize("rows", [1, 5, 8, 99])
+def test_smoothing_of_large_trees_in_any_layout_and_tiles(rows, siblings, monkeypatch):
+    monkeypatch.setattr(gpu, "_SMOOTHED", (rows * WIDE.num_leaves,) * 2)
     logits, target = pixels(WIDE, (2, 2, 2))
     options = {"label_smoothing": 0.2, "siblings": siblings}
     for reduction in ("mean", "none"):
         check(logits, target, WIDE, reduction=reduction, **options)
-        rows = logits.contiguous(memory_format=torch.channels_last)
-        check(rows, target, WIDE, reduction=reduction, **options)
+        last = logits.contiguous(memory_format=torch.channels_last)
+        check(last, target, WIDE, reduction=reduction, **options)
+        turned = logits.transpose(2, 3).contiguous().transpose(2, 3)
+        check(turned, target, WIDE, reduction=reduction, **options)
 
 
 @pytest.mark.parametrize("siblings", [True, False])

@@ -1,5 +1,7 @@
 """Compile the kernels for a GPU of compute capability 9.0, which need not be there; `test_gpu.py` runs this."""
 
+import re
+
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
@@ -22,6 +24,10 @@ TYPES |= dict.fromkeys(LONG.split(), "*i64")
 TYPES |= {"target": "*i64", "gamma": "fp32", "smoothing": "fp32"}
 FACES = hierdsl.compile_hierarchy(hierdsl.load("helen"))
 OFF = {"GRADIENT": False, "EACH": False, "LEVELS": False, "FOCAL": False}
+EVEN = hierdsl.compile_hierarchy(
+    hierdsl.analyze("tree\n    a\n        b\n        c\n    d\n    e\n    f\n")[0]
+)
+"""Whose factors of smoothing are a multiple of 16 bytes, leaf by leaf, inner nodes and their sum."""
 STEPS = {"K": FACES.num_levels - 1} | OFF
 
 
@@ -36,24 +42,40 @@ def compiled(kernel, logits="*fp32", warps=4, registers=None, types=(), **consta
         assert not number or kernel.params[kernel.arg_names.index(name)].do_not_specialize, name
     values = {(kernel.arg_names.index(name),): value for name, value in constants.items()}
     limit = {"maxnreg": registers} if registers else {}
+    aligned = {(i,): [["tt.divisibility", 16]] for i, kind in enumerate(signature.values()) if kind[0] == "*"}
     made = triton.compile(
-        ASTSource(kernel, signature, values), target=TARGET, options={"num_warps": warps} | limit | OPTIONS
+        ASTSource(kernel, signature, values, aligned),
+        target=TARGET,
+        options={"num_warps": warps} | limit | OPTIONS,
     )
     # what a lane has is in registers: nothing of it is looked up by a number known at run time only
     assert "__local_depot" not in made.asm["ptx"], (kernel.__name__, constants)
     assert made.asm["cubin"], (kernel.__name__, constants)
+    return made.asm
+
+
+def unrolled_of(hierarchy, logits="*fp32", **options):
+    """Compile the unrolled kernel for a tree.
+
+    A lane has a pixel of its own: it reads no number for another one, as it would if a factor of smoothing, which is
+    the same for many pixels, were taken for those of neighbours; and trades nothing but what is written of channels
+    that lie last.
+    """
+    shape = {"TREE": read(plan_of(hierarchy)[0]), "BLOCK": 64, "LAST": False, "SMOOTHING": 0} | OFF
+    asm = compiled(unrolled.unrolled_kernel, logits, 2, 168, **(shape | options))
+    assert not re.search(r"(ld|st)\.global\S*\.v[248]\.", asm["ptx"]), options
+    # lanes wait for each other to add up the loss and the level losses, and to trade
+    sums, trades = 1 + (hierarchy.num_levels if "LEVELS" in options else 0), len(shape["TREE"].channels)
+    assert asm["ptx"].count("bar.sync") <= 3 * sums + (2 * trades if "LAST" in options else 0), options
 
 
 def main():
-    tree = read(plan_of(FACES)[0])
-    shape = {"TREE": tree, "BLOCK": 64, "LAST": False, "SMOOTHING": 0} | OFF
-    for options in (
-        {"GRADIENT": True, "LEVELS": True, "FOCAL": True, "SMOOTHING": 1},
-        {"GRADIENT": True, "EACH": True, "SMOOTHING": 2, "LAST": True},
-        {"LEVELS": True},
-    ):
-        compiled(unrolled.unrolled_kernel, warps=2, registers=168, **(shape | options))
-    compiled(unrolled.unrolled_kernel, "*bf16", 2, 128, **(shape | {"GRADIENT": True}))
+    for hierarchy in (FACES, EVEN):
+        unrolled_of(hierarchy, GRADIENT=True, LEVELS=True, FOCAL=True, SMOOTHING=1)
+        unrolled_of(hierarchy, GRADIENT=True, EACH=True, SMOOTHING=2, LAST=True)
+        unrolled_of(hierarchy, GRADIENT=True, SMOOTHING=2)
+    unrolled_of(FACES, LEVELS=True)
+    unrolled_of(FACES, "*bf16", GRADIENT=True)
     walking = STEPS | {"GRADIENT": True, "LEVELS": True, "FOCAL": True}
     compiled(columns.columns_kernel, W=2, ROWS=7, SPLIT=1, BLOCK=128, **walking)
     compiled(columns.columns_kernel, "*fp16", W=2, ROWS=0, SPLIT=4, BLOCK=32, **walking)
@@ -64,10 +86,12 @@ def main():
     compiled(rows.rows_kernel, warps=8, PLACED=True, **(walking | long | {"FOCAL": False}))
     for kernel in (smoothed._sums_of_nodes, smoothed._sum_of_a_node):
         compiled(kernel, "*bf16", types={"rows": "i32"}, BLOCK=128)
-    for siblings in (True, False):
-        added = {"K": 3, "SIBLINGS": siblings, "GRADIENT": True, "BLOCK": 128, "types": {"nodes": "i32"}}
-        compiled(smoothed._slopes_of_inner, **added)
-        compiled(smoothed._slopes_of_leaves, "*fp16", **added)
+    for siblings, depth in ((True, 3), (False, 3), (True, 0)):
+        for gradient in (True, False):
+            added = {"K": depth, "SIBLINGS": siblings, "GRADIENT": gradient, "BLOCK": 128}
+            compiled(smoothed._slopes_of_inner, **added)
+            compiled(smoothed._slopes_of_leaves, "*fp16", types={"gradient": "*fp32"}, **added)
+            compiled(smoothed._slopes_of_leaves, "*bf16", **added)
     compiled(coefficients._weigh_targets, warps=8, D=4)
     for smooth, siblings in ((False, False), (True, False), (True, True)):
         options = {"MEAN": True, "SMOOTH": smooth, "SIBLINGS": siblings, "FEW": siblings}
@@ -76,7 +100,7 @@ def main():
         counts = {"loss": kind, "levels": kind, "rows": "i32", "programs": "i32"}
         compiled(totals._add_up, warps=16, types=counts, BLOCK=8192)
     compiled(scale._scale, "*bf16", BLOCK=4096)
-    for images in ("*fp32", "*fp16"):
+    for images in ("*fp32", "*fp16", "*bf16"):
         compiled(enlarge._enlarge, types={"images": images, "rows": "i32"}, BLOCK=256)
     compiled(enlarge._reduce, BLOCK=256)
 

@@ -56,6 +56,21 @@ def test_what_stands_against_the_fused_loss(installed, device, dtype, why_not):
     assert engines.against(device, dtype) == why_not
 
 
+@pytest.mark.parametrize(
+    ("device", "dtype", "there", "module"),
+    [
+        ("cpu", torch.float32, "99.0", "enlarge"),
+        ("cuda", torch.float32, "99.0", "gpu.enlarge"),
+        ("cuda", torch.float32, None, "enlarge"),
+        ("cuda", torch.float64, "99.0", "enlarge"),
+        ("mps", torch.float32, "99.0", "enlarge"),
+    ],
+)
+def test_what_enlarges_logits(installed, device, dtype, there, module):
+    installed(there)
+    assert engines.enlarged_on(device, dtype).__module__ == f"hierdsl.loss.{module}"
+
+
 def test_an_engine_that_there_is_not_is_refused():
     logits, target = torch.zeros(1, 11, 2, 2), torch.zeros(1, 2, 2, dtype=torch.long)
     message = "engine is 'auto', 'fused' or 'reference', not 'fast one'"

@@ -3,11 +3,12 @@
 In float32 polynomials, correct to about two units in the last place, in straight code without calls, so that LLVM
 turns a loop over them into vector instructions; in float64 those of the C library.
 
-Source: the logarithm is reduced as in S. L. Moshier's Cephes library (logf.c); the exponential in one step, where Cephes
-(expf.c) takes two: with log(2) as one number, k * log(2) is wrong by 2e-9 * k, and x, the result of a subtraction, by
-more. The coefficients are those of the best polynomials by reweighted least squares of the relative error: 1 + r q(r)
-of degree 5 for the exponential and |r| <= log(2) / 2, 2**-23.4; of degree 3 where the eight powers 2**(n / 8) are looked
-up and |r| <= log(2) / 16, 2**-25.2; r - r**2 / 2 + r**3 q(r) of degree 9 for log(1 + r), 2**-24.9.
+Source: the logarithm is reduced as in Cephes by S. L. Moshier (logf.c). The exponential is reduced in one step,
+where Cephes (expf.c) takes two: with log(2) as one number, k * log(2) is wrong by 2e-9 * k, and x, the result of a
+subtraction, by more. The coefficients are those of the best polynomials by reweighted least squares of the relative
+error. For the exponential, 1 + r q(r) of degree 5 and |r| <= log(2) / 2: 2**-23.4; of degree 3 where the eight powers
+2**(n / 8) are looked up and |r| <= log(2) / 16: 2**-25.2. For log(1 + r), r - r**2 / 2 + r**3 q(r) of degree 9:
+2**-24.9.
 """
 
 import math

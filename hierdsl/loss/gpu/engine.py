@@ -11,6 +11,7 @@ step of the path is asked at every channel, so that depth costs more there than 
 Label smoothing is part of the kernel that is unrolled over a tree; for larger trees kernels of its own add it.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ from hierdsl.loss.gpu.steps import Step, read_steps
 from hierdsl.loss.gpu.totals import add_up
 from hierdsl.loss.gpu.unrolled import EVEN, SIBLINGS, unrolled_kernel
 from hierdsl.loss.options import gradient_type
+from hierdsl.loss.tiled import tiles
 
 _BLOCK = 64  # pixels of a program of the unrolled kernel, a lane each
 _REGISTERS = 128  # of a lane at most: sixteen warps of a multiprocessor can then have loads on the way
@@ -40,6 +42,8 @@ _IN_LANE = 16  # channels of a row that a lane keeps in registers
 _LEAST_LANES = 4  # of a row, so that they read 16 bytes side by side
 _MOST_LANES = 512
 _WALKING_LANES = 256  # of a row that is walked through twice
+# values of a tile to whose rows smoothing is added, least and most: beside it there are up to four times as many
+_SMOOTHED = (1 << 24, 1 << 26)
 _COLUMNS, _ROWS, _UNROLLED = map(Kernel, (columns_kernel, rows_kernel, unrolled_kernel))
 
 
@@ -270,7 +274,7 @@ class Run(NamedTuple):
             elif z.is_contiguous():
                 each, sums = _columns(self, z, y, gradient)
             else:
-                each, sums = _copied(self, z, y, gradient)
+                each, sums = _copied(self, z, y, gradient, _columns)
             if losses is not None:
                 losses.copy_(each.view(losses.shape))
             add_up(sums, loss, level_losses)
@@ -386,30 +390,50 @@ def _rows(call: Run, logits: Tensor, target: Tensor, gradient: Tensor | None) ->
 
 
 def _smoothed(call: Run, logits: Tensor, target: Tensor, gradient: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Any layout, by way of rows, to whose losses and gradients that of label smoothing is added."""
+    """Any layout: some rows at a time, to whose losses and gradients that of label smoothing is added."""
     leaves, tree = logits.shape[1], call.tree
-    rows, y = logits.movedim(1, -1).reshape(-1, leaves).contiguous(), target.view(-1)
-    moved = None if gradient is None else gradient.movedim(1, -1)
-    slope = moved
-    if moved is not None:
-        slope = moved.view(rows.shape) if moved.is_contiguous() else torch.empty_like(rows, dtype=moved.dtype)
-    each, sums = _rows(call._replace(each=True), rows, y, slope)
-    add_smoothing(
-        rows,
-        slope,
-        y,
-        each,
-        call.coefficients(None).spread,
-        tree.levels,
-        SmoothingTables(tree.up, tree.child, tree.first_child, tree.ordered, tree.opened),
-        call.steps,
-        call.nodes,
-        call.ignore_index,
-        call.weighed.siblings,
-    )
-    if moved is not None and slope is not None and not moved.is_contiguous():
-        moved.copy_(slope.view(moved.shape))
-    return each, sums
+    rows, slopes = _in_rows(logits), None if gradient is None else _in_rows(gradient)
+    if rows is None or (gradient is not None and slopes is None):
+        return _copied(call, logits, target, gradient, _smoothed)
+    y = target.view(rows.shape[:2])
+    each, of_tiles = torch.empty_like(y, dtype=torch.float32), []
+    values = min(_SMOOTHED[1], max(_SMOOTHED[0], logits.numel() // 8))
+    spread = call.coefficients(None).spread
+    tables = SmoothingTables(tree.up, tree.child, tree.first_child, tree.ordered, tree.opened)
+    call = call._replace(each=True)
+    for tile in tiles(len(y), y.shape[1], max(1, values // leaves)):
+        here = (slice(tile.n, tile.n_end), slice(tile.at, tile.end))
+        z, t = rows[here].reshape(-1, leaves).contiguous(), y[here].reshape(-1)
+        to, slope = None if slopes is None else slopes[here], None
+        if to is not None:
+            slope = to.view(z.shape) if to.is_contiguous() else torch.empty_like(z, dtype=to.dtype)
+        losses, sums = _rows(call, z, t, slope)
+        add_smoothing(
+            z,
+            slope,
+            t,
+            losses,
+            spread,
+            tree.levels,
+            tables,
+            call.steps,
+            call.nodes,
+            call.ignore_index,
+            call.weighed.siblings,
+        )
+        each[here] = losses.view(y[here].shape)
+        if to is not None and slope is not None and not to.is_contiguous():
+            to.copy_(slope.view(to.shape))
+        of_tiles.append(sums)
+    return each, torch.cat(of_tiles, dim=1)
+
+
+def _in_rows(tensor: Tensor) -> Tensor | None:
+    """A view, (B, P, C), of what is contiguous, or with the channels last: then of one image of all pixels."""
+    moved = tensor.movedim(1, -1)
+    if moved.is_contiguous():
+        return moved.view(1, -1, tensor.shape[1])
+    return tensor.flatten(2).transpose(1, 2) if tensor.is_contiguous() else None
 
 
 @lru_cache(maxsize=64)
@@ -426,12 +450,18 @@ def _rows_plan(leaves: int) -> tuple[int, int, int, int, int]:
     return rows, lanes, each, triton.cdiv(in_lane, each), warps
 
 
-def _copied(call: Run, logits: Tensor, target: Tensor, gradient: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Any layout: by way of a copy with one image whose pixels lie side by side."""
+def _copied(
+    call: Run,
+    logits: Tensor,
+    target: Tensor,
+    gradient: Tensor | None,
+    run: Callable[..., tuple[Tensor, Tensor]],
+) -> tuple[Tensor, Tensor]:
+    """Any layout: by way of a copy with one image whose pixels lie side by side, which is run."""
     leaves = logits.shape[1]
     columns = logits.movedim(1, 0).reshape(1, leaves, -1).contiguous()
     slope = None if gradient is None else torch.empty_like(columns, dtype=gradient.dtype)
-    found = _columns(call, columns, target, slope)
+    found = run(call, columns, target, slope)
     if gradient is not None and slope is not None:
         moved = gradient.movedim(1, 0)
         moved.copy_(slope.view(moved.shape))

@@ -30,8 +30,8 @@ EVEN = tl.constexpr(1)
 """Label smoothing over all groups of a level."""
 SIBLINGS = tl.constexpr(2)
 """Label smoothing over the groups below the parent of the target's own."""
-_IMPOSSIBLE = tl.constexpr(-1e15)
-"""Sums of log p below this have a term of minus infinity."""
+_IMPOSSIBLE = tl.constexpr(1e15)
+"""Sums of log p beyond this have an infinite term; factors may be negative."""
 _LOG2_E = tl.constexpr(1.4426950408889634)
 _LN_2 = tl.constexpr(0.6931471805599453)
 _INTERPRETED = tl.constexpr(triton.knobs.runtime.interpret)
@@ -87,7 +87,7 @@ def unrolled_kernel(
         nodes: V.
         ignore_index: Of the pixels that count nowhere.
         gamma: Of the focal modulation, if FOCAL.
-        one: 1, which the compiler is not to know, if LAST: it would have lanes share pixels.
+        one: 1, which the compiler is not to know: see `_at`.
         TREE: See `hierdsl.loss.gpu.forks`.
         BLOCK: Pixels.
         GRADIENT: Whether to make one.
@@ -162,7 +162,7 @@ def unrolled_kernel(
         above = _of_forks(peaks, TREE, t, TREE.widths[t], BLOCK)
         exponentials = exponentials + (tl.exp2((value - above) * _LOG2_E),)
         if SMOOTHING > 0:
-            factor = _of_leaves(spread, opened, TREE, t, TREE.widths[t], SMOOTHING, BLOCK)
+            factor = _of_leaves(spread, one, opened, TREE, t, TREE.widths[t], SMOOTHING, BLOCK)
             # a factor of 0 times minus infinity is to be 0; any other makes a sum that is known by its size
             mean += tl.sum(factor * tl.maximum(value - peak[None, :], LOWEST), axis=0)
             if SMOOTHING == SIBLINGS:
@@ -211,7 +211,7 @@ def unrolled_kernel(
     nll = nll + (tl.where(leaf >= 0, (peak - own_logit) + log_total, 0.0),)
     loss, slopes = terms(nll, part, gamma, FOCAL, TURNS + 1)
     if SMOOTHING > 0:
-        mean = tl.where(mean < _IMPOSSIBLE, float("-inf"), mean)
+        mean = tl.where(mean < -_IMPOSSIBLE, float("-inf"), tl.where(mean > _IMPOSSIBLE, float("inf"), mean))
         loss += tl.where(sound, even * log_total - mean, 0.0)
     loss = tl.where(broken, float("nan"), loss)
     if EACH:
@@ -253,7 +253,7 @@ def unrolled_kernel(
             own_channel = channel[:, None] == leaf[None, :]
             slope = exponentials[t] * base - tl.where(own_channel, slopes[TURNS][None, :], 0.0)
             if SMOOTHING > 0:
-                slope -= _of_leaves(spread, opened, TREE, t, TREE.widths[t], SMOOTHING, BLOCK)
+                slope -= _of_leaves(spread, one, opened, TREE, t, TREE.widths[t], SMOOTHING, BLOCK)
             slope = slope.to(gradient.dtype.element_ty)
             at = _at(g, stride, TREE.channels[t], TREE.widths[t])
             if LAST:  # lanes trade what they have, so that neighbours write neighbours
@@ -348,7 +348,7 @@ def _add_turns(total, rests, peak, peaks, COUNT: tl.constexpr):
 
 @triton.jit
 def _log2(value):
-    """To three units in the last place, in one instruction where tl.log2 has twenty."""
+    """To some 2**-22, in one instruction where tl.log2 has twenty; near 1 no more digits are right than that."""
     if _INTERPRETED:  # which knows no functions of the device
         found = tl.log2(value)
     else:
@@ -390,6 +390,7 @@ def _of_forks(values, TREE: tl.constexpr, t: tl.constexpr, width: tl.constexpr, 
 @triton.jit
 def _of_leaves(
     spread,
+    one,
     opened,
     TREE: tl.constexpr,
     t: tl.constexpr,
@@ -398,7 +399,7 @@ def _of_leaves(
     lanes: tl.constexpr,
 ):
     """The factors that smoothing gives -log p of the leaves of a tile, (width, lanes)."""
-    found = tl.load(_at(spread, 1, TREE.channels[t], width))
+    found = tl.load(_at(spread + (one - 1), one, TREE.channels[t], width))
     if SMOOTHING == SIBLINGS:
         counted = tl.zeros([width, lanes], tl.int1)
         for n in tl.static_range(tl.constexpr(TREE.first_piece[t]), tl.constexpr(TREE.first_piece[t + 1])):
@@ -410,10 +411,12 @@ def _of_leaves(
 
 @triton.jit
 def _at(pointer, stride, first: tl.constexpr, width: tl.constexpr):
-    """Where a tile of each pixel is.
+    """Where a tile of each pixel is, whose channels are `stride` numbers apart, which must not be known to be 1.
 
-    Neighbouring lanes are to have neighbouring pixels, which the compiler does not choose by itself. Where they are
-    no neighbours in memory it cannot make use of being told so, as it does not know how these are aligned.
+    Neighbouring lanes are to have neighbouring pixels. The compiler does not choose that by itself: where channels
+    are neighbours, it would have lanes share pixels, and trade what they have. So it is told that pixels are
+    neighbours in memory. Where they are not, it must not know the pointer to be aligned either: it would read four
+    numbers of one pixel for four pixels.
     """
     at = pointer[None, :] + (first + tl.arange(0, width)).to(tl.int64)[:, None] * stride
     return tl.max_contiguous(at, [1, pointer.shape[0]])

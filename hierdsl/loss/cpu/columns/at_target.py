@@ -90,6 +90,19 @@ def inner_terms(
 
 
 @compiled()
+def inner_losses(starts: Any, factor: Any, s: Any, line: Any, index: Any, w: int) -> int:
+    """The same where one factor is that of all pixels, and nothing else is wanted than the loss."""
+    y, sums, flat = index[Y], line[SUM], s.reshape(-1)
+    loss, tiny, found = line[LOSS], s.dtype.type(TINY), np.int32(0)
+    for p in range(w):
+        sums[p] = flat[starts[y[p]] + np.uintp(p)]
+    for p in range(w):
+        loss[p] -= factor * log(sums[p])
+        found = np.int32(found + np.int32(sums[p] < tiny))
+    return int(found)
+
+
+@compiled()
 def modulate(gamma: float, part: Any, nll: Any, line: Any, w: int) -> None:
     """Modulate the loss that was added last, part * nll, by (1 - p)**gamma; make `part` its factor in the gradient.
 

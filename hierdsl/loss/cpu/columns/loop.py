@@ -22,6 +22,7 @@ import numpy as np
 from hierdsl.loss.cpu.columns.at_target import (
     clear,
     even_terms,
+    inner_losses,
     inner_terms,
     leaf_terms,
     level_loss,
@@ -128,6 +129,7 @@ def columns(
         np.empty((steps, size), np.uint32),
         np.empty((steps if siblings else 0, size), np.uint32),
     )
+    alone = not (make or siblings or levels or terms.focus > 0)
     open_way, depth = way, depths(up, leaves)
     first_child, children = np.zeros(1, np.int64), np.zeros(0, np.int64)
     if siblings:
@@ -167,6 +169,9 @@ def columns(
                     modulate(terms.focus, line[LEAF], nll[steps], line, w)
                     copy(line[LEAF], line[FACTORS], w)
                 for step in range(steps):
+                    if alone and not np.isnan(terms.alike[step]):
+                        doubtful += inner_losses(starts[step], terms.alike[step], with_none, line, index, w)
+                        continue
                     doubtful += inner_terms(
                         starts[step],
                         factors[step],

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 CASES = Path(__file__).with_name("gpu_cases.py")
+QUIETLY = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist"]
 
 
 @pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="Triton is not installed")
@@ -20,15 +21,7 @@ CASES = Path(__file__).with_name("gpu_cases.py")
 def test_the_kernels_of_the_gpu(cases):
     environment = os.environ | ({} if torch.cuda.is_available() else {"TRITON_INTERPRET": "1"})
     run = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            str(CASES),
-            "-k",
-            cases,
-            *["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist"],
-        ],
+        [sys.executable, "-m", "pytest", str(CASES), "-k", cases, *QUIETLY],
         cwd=Path(__file__).resolve().parents[2],
         env=environment,
         capture_output=True,

@@ -1,7 +1,8 @@
 """Exponential and logarithm that a compiler can do for many numbers at once.
 
-In float32 polynomials, correct to about two units in the last place, in straight code without calls, so that LLVM
-turns a loop over them into vector instructions; in float64 those of the C library.
+In float32 polynomials, correct to about two units in the last place, of the exponential far below 1 to four, in
+straight code without calls, so that LLVM turns a loop over them into vector instructions; in float64 those of the C
+library.
 
 Source: the logarithm is reduced as in Cephes by S. L. Moshier (logf.c). The exponential is reduced in one step,
 where Cephes (expf.c) takes two: with log(2) as one number, k * log(2) is wrong by 2e-9 * k, and x, the result of a
@@ -272,12 +273,12 @@ def _of_each(function: Any) -> Any:
 
 @overload(exp, jit_options=_INLINE)
 def _exp(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    if isinstance(x, Vector) and x.dtype == types.float32 and can_look_up():
-        return lambda x: exp_in_eighths(x)  # noqa: PLW0108
-    if x == types.float32 or (isinstance(x, Vector) and x.dtype == types.float32):
-        return lambda x: exp32(x)  # noqa: PLW0108
-    if isinstance(x, Vector):
+    if isinstance(x, Vector) and x.dtype != types.float32:
         return _of_each(math.exp)
+    if isinstance(x, Vector) and can_look_up():
+        return lambda x: exp_in_eighths(x)  # noqa: PLW0108
+    if isinstance(x, Vector) or x == types.float32:
+        return lambda x: exp32(x)  # noqa: PLW0108
     return lambda x: math.exp(x)  # noqa: PLW0108
 
 

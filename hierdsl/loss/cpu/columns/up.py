@@ -107,21 +107,12 @@ def _largest(z: Any, at: int, line: Any, w: int) -> None:
     """
     last, here = z.shape[0] - 1, slice(at, at + w)
     fours = max(1, (last + 3) // 4)
-    to, other = (PEAK, LOSS) if fours % 2 == 1 else (LOSS, PEAK)
-    _largest_of_five(
-        z[0, here],
-        z[min(1, last), here],
-        z[min(2, last), here],
-        z[min(3, last), here],
-        z[min(4, last), here],
-        line[to],
-        w,
-    )
-    for c in range(5, last + 1, 4):
+    to, other = (PEAK, LOSS) if fours % 2 == 0 else (LOSS, PEAK)
+    for c in range(1, 1 + 4 * fours, 4):
         to, other = other, to
         _largest_of_five(
-            line[other],
-            z[c, here],
+            line[other] if c > 1 else z[0, here],
+            z[min(c, last), here],
             z[min(c + 1, last), here],
             z[min(c + 2, last), here],
             z[min(c + 3, last), here],

@@ -27,7 +27,7 @@ from torch import Tensor
 from torch.nn import functional
 
 import hierdsl
-from hierdsl.loss import hierarchical_cross_entropy
+from hierdsl.loss import HierarchicalCrossEntropyLoss, hierarchical_cross_entropy
 
 Form = Callable[[Tensor, Tensor], Tensor]
 
@@ -118,6 +118,8 @@ def forms(
     found["hierdsl, with level losses"] = lambda logits, target: hierarchical_cross_entropy(
         logits, target, compiled, engine="fused", return_levels=True
     )[0]
+    found["hierdsl, as a module"] = HierarchicalCrossEntropyLoss(compiled, engine="fused").to(device)
+    found["hierdsl, class weights"] = ours(weight=1 + torch.rand(compiled.num_leaves, device=device))
     found["hierdsl, smoothing uniform"] = ours(label_smoothing=0.1)
     found["hierdsl, smoothing siblings"] = ours(label_smoothing=0.1, smoothing="siblings")
     found["hierdsl, focal 2"] = ours(focal_gamma=2.0)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from hierdsl.loss import reference
-from hierdsl.loss.options import Options, node_weights
+from hierdsl.loss.options import Options
 from hierdsl.loss.tables import LossTables
 
 
@@ -40,7 +40,7 @@ class ReferenceRun:
     ) -> None:
         reference.check_targets(target, tables, options.ignore_index)
         self.real, self.tables, self.leaf_weights, self.levels = real, tables, leaf_weights, levels
-        weights = None if leaf_weights is None else node_weights(tables, leaf_weights)
+        weights = None if leaf_weights is None else reference.node_weights(tables, leaf_weights)
         self.totals = factors.new_ones(tables.num_levels)
         if options.reduction == "mean":
             self.totals = _totals(target, tables, weights, options.ignore_index)

@@ -1,29 +1,24 @@
 """The hierarchical cross-entropy as functions: they check, and choose how it is computed."""
 
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any, Literal, NamedTuple, overload
+from typing import Literal, overload
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from hierdsl.compiler import IGNORE_INDEX, CompiledHierarchy, check_compiled
 from hierdsl.loss import reference
-from hierdsl.loss.engines import against
-from hierdsl.loss.operator import Call, fused
+from hierdsl.loss.operator import fused
 from hierdsl.loss.options import (
     Engine,
     Options,
     Reduction,
     Smoothing,
     as_leaf_weights,
-    check_engine,
     check_shapes,
     check_tensors,
-    factors_of,
-    node_weights,
 )
+from hierdsl.loss.settled import settled
 from hierdsl.loss.tables import LossTables, tables_on
 from hierdsl.weighting import Weighting
 
@@ -137,11 +132,7 @@ def hierarchical_cross_entropy(
     """
     check_compiled(compiled)
     check_tensors(logits=logits, target=target)
-    # a tensor could change; what is traced is not called again, and what a mode of fake tensors makes is good for it
-    constant = level_weights is None and weight is None and isinstance(weighting, Weighting | None)
-    traced = torch.compiler.is_compiling() or is_in_torch_dispatch_mode()
-    settle = _settled_and_kept if constant and not traced else _settled
-    tables, options, factors, leaf_weights, call = settle(
+    tables, options, factors, leaf_weights, call = settled(
         compiled,
         logits.device,
         logits.dtype,
@@ -222,71 +213,3 @@ def _plainly(
     )
     with torch.no_grad():
         return loss, reference.level_losses(logits, target, tables, None, leaf_weights, plain)
-
-
-class _Settled(NamedTuple):
-    """What the arguments come to, but for logits and target; `call` is None for plain PyTorch."""
-
-    tables: LossTables
-    options: Options
-    factors: Tensor
-    leaf_weights: Tensor | None
-    call: Call | None
-
-
-def _settled(
-    compiled: CompiledHierarchy,
-    device: torch.device,
-    dtype: torch.dtype,
-    level_weights: Tensor | Sequence[float] | None,
-    weighting: Weighting | Tensor | None,
-    weight: Tensor | Sequence[float] | None,
-    ignore_index: int,
-    reduction: Reduction,
-    label_smoothing: float,
-    smoothing: Smoothing,
-    focal_gamma: float,
-    engine: Engine,
-) -> _Settled:
-    tables = tables_on(compiled, device)
-    options = Options(ignore_index, reduction, label_smoothing, smoothing, focal_gamma)
-    check_engine(engine)
-    factors = factors_of(level_weights, weighting, tables)
-    leaf_weights = as_leaf_weights(weight, tables)
-    why_not = against(device.type, dtype)
-    given = (level_weights, weighting, weight)
-    if why_not is None and any(isinstance(one, Tensor) and one.requires_grad for one in given):
-        why_not = "it has no gradient for weights"
-    if engine == "fused" and why_not:
-        raise RuntimeError(f"the fused loss cannot be used: {why_not}")
-    call = None
-    if engine != "reference" and not why_not:
-        weights = node_weights(tables, leaf_weights)
-        call = Call(
-            tables.plan,
-            tables.shape,
-            factors,
-            weights,
-            ignore_index,
-            reduction,
-            label_smoothing,
-            smoothing == "siblings",
-            focal_gamma,
-        )
-    return _Settled(tables, options, factors, leaf_weights, call)
-
-
-@lru_cache(maxsize=8, typed=True)  # 255.0 is refused, though it equals 255
-def _settled_once(*given: Any) -> _Settled:
-    """The same, kept."""
-    with torch.inference_mode(mode=False):
-        return _settled(*given)
-
-
-def _settled_and_kept(*given: Any) -> _Settled:
-    """The same, or, of what cannot be kept, as a list, what is said of that."""
-    try:
-        return _settled_once(*given)
-    except TypeError:
-        pass  # and not here: what is raised below would be shown as raised by this
-    return _settled(*given)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hierdsl.loss.eager import is_eager
 from hierdsl.loss.marginal import group_logsumexp, in_float32
-from hierdsl.loss.options import Options, group_weights, no_node, node_weights
+from hierdsl.loss.options import Options, no_node
 from hierdsl.loss.tables import LossTables
 
 
@@ -45,6 +45,26 @@ def level_losses(
         for level in range(tables.num_levels)
     ]
     return torch.stack(losses)
+
+
+def node_weights(tables: LossTables, leaf_weights: Tensor) -> Tensor:
+    """A weight for each node, (V,): a leaf's own, else the mean of its leaves'.
+
+    An inner node is a group of the level of its own depth, which is the finest level where it has a group.
+    """
+    weights = leaf_weights.new_zeros(tables.num_nodes)
+    for level in range(tables.num_levels):
+        group = tables.group[level]
+        means = _group_weights(tables, level, leaf_weights)
+        weights = torch.where(group >= 0, means[group.clamp(min=0)], weights)
+    return torch.cat([leaf_weights, weights[tables.num_leaves :]])
+
+
+def _group_weights(tables: LossTables, level: int, leaf_weights: Tensor) -> Tensor:
+    """Mean weight of the leaves of each group of a level."""
+    leaf_to_group = tables.group[level, : tables.num_leaves]
+    sums = leaf_weights.new_zeros(tables.num_groups[level]).index_add(0, leaf_to_group, leaf_weights)
+    return sums / tables.group_sizes[level]
 
 
 def check_targets(target: Tensor, tables: LossTables, ignore_index: int) -> None:
@@ -91,7 +111,7 @@ def _level_loss(
     if group_factors is not None:
         loss = loss * group_factors[group]
     if options.label_smoothing > 0:
-        weights = None if leaf_weights is None else group_weights(tables, level, leaf_weights)
+        weights = None if leaf_weights is None else _group_weights(tables, level, leaf_weights)
         if group_factors is not None:
             weights = group_factors if weights is None else weights * group_factors
         spread = _spread(log_probs, weights, group, tables.above[level], loss, options)

@@ -40,6 +40,8 @@ class LossTables:
         uniform: Whether all leaf weights are 1, so that weighting can be left out.
         factors: The level weights on the nodes of the cuts, (D, V) float64.
         node_weights: Mean weight of the leaves below each node, (V,) float64.
+        below: The leaves below each inner node, one after the other, int64.
+        below_from: Where those of each inner node begin, and the end, (V - C + 1,) int64.
         plan: On a CUDA device the text of `hierdsl.loss.gpu.layout.text_of`, else empty.
         shape: What `hierdsl.loss.shape.tree_of` gives, or, on a CUDA device, the fields of
             `hierdsl.loss.gpu.layout.Layout`.
@@ -60,6 +62,8 @@ class LossTables:
     uniform: bool
     factors: Tensor
     node_weights: Tensor
+    below: Tensor
+    below_from: Tensor
     plan: str
     shape: list[Tensor]
 
@@ -111,6 +115,7 @@ def _tables(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
     for level, size, group in zip(leaves, sizes, compiled.group_nodes, strict=True):
         # an inner node is a group of some level; a leaf's own weight is the mean of one
         weights[group] = np.bincount(level, weights=compiled.leaf_weights) / size
+    below, below_from = _below(compiled)
 
     def put(array: NDArray[Any]) -> Tensor:
         return torch.tensor(array, device=device)
@@ -134,6 +139,21 @@ def _tables(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
         uniform=bool((compiled.leaf_weights == 1).all()),
         factors=put(inside * compiled.level_weights[:, None]),
         node_weights=put(weights),
+        below=put(below),
+        below_from=put(below_from),
         plan=text_of(compiled) if device.type == "cuda" else "",
         shape=[put(array) for array in (layout_of(compiled) if device.type == "cuda" else tree_of(compiled))],
     )
+
+
+def _below(compiled: CompiledHierarchy) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The leaves below each inner node, and where those of each begin."""
+    leaves, inner = np.arange(compiled.num_leaves), compiled.num_nodes - compiled.num_leaves
+    found, above = [np.zeros((2, 0), np.int64)], compiled.parent[: compiled.num_leaves]
+    while (some := above >= 0).any():
+        leaves, above = leaves[some], above[some]
+        found.append(np.stack([above - compiled.num_leaves, leaves]))
+        above = compiled.parent[above]
+    node, leaf = np.concatenate(found, axis=1)
+    order = np.lexsort([leaf, node])
+    return leaf[order], np.append(0, np.bincount(node, minlength=inner).cumsum())

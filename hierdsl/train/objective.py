@@ -22,7 +22,6 @@ class Objective:
         config: Loss, level weights or weighting, and label smoothing.
         compiled: The hierarchy.
         leaf_weights: Weight of each class, (C,).
-        device: Of the logits.
 
     Raises:
         SettingsError: There is not one level weight for each level, or no such weighting.
@@ -33,12 +32,12 @@ class Objective:
         config: TrainConfig,
         compiled: CompiledHierarchy,
         leaf_weights: NDArray[np.float64],
-        device: torch.device,
     ) -> None:
         self.compiled = compiled
         self.flat = config.loss == "flat"
         self.smoothing = config.label_smoothing
-        self.leaf_weights = torch.tensor(leaf_weights, dtype=torch.float32, device=device)
+        # where Python can look at them, so that they are brought to the logits once
+        self.leaf_weights = torch.tensor(leaf_weights, dtype=torch.float32)
         weights = config.level_weights
         if weights is None:
             weights = tuple(compiled.level_weights.tolist())
@@ -48,44 +47,39 @@ class Objective:
                 f"--level-weights: {len(weights)} weights for {compiled.num_levels} levels; give one each for {names}"
             )
         self.names = compiled.level_names[-1:] if self.flat else compiled.level_names
-        self._device = device
         self._schedule = schedule_of(config, compiled)
         if self._schedule is not None:
-            self.factors, self._last = self._tensor(self._schedule(0)), self._tensor(self._schedule(1))
+            self._now, self._last = self._schedule(0), self._schedule(1)
         else:
-            chosen = flat(compiled) if self.flat else levels(compiled, weights)
-            self.factors = self._last = self._tensor(chosen)
+            self._now = self._last = flat(compiled) if self.flat else levels(compiled, weights)
 
     def at(self, progress: float) -> None:
         """Take the weighting of a moment of the run, 0 at its first step and 1 at its last."""
         if self._schedule is not None and not self._schedule.constant:
-            self.factors = self._tensor(self._schedule(progress))
+            self._now = self._schedule(progress)
 
     def __call__(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """The loss, and the losses of the levels in `names`, without weights and smoothing, and without gradient.
 
         The flat loss is that of the finest level: coarse labels say nothing about a class, and are ignored.
         """
-        loss, found = self._loss(logits, target, self.factors)
+        loss, found = self._loss(logits, target, self._now)
         return loss, found[-1:] if self.flat else found
 
     def last(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """What validation reports: the loss as the run ends with it, so that epochs compare; all level losses."""
         return self._loss(logits, target, self._last)
 
-    def _loss(self, logits: Tensor, target: Tensor, factors: Tensor) -> tuple[Tensor, Tensor]:
+    def _loss(self, logits: Tensor, target: Tensor, weighting: Weighting) -> tuple[Tensor, Tensor]:
         return hierarchical_cross_entropy(
             logits,
             target,
             self.compiled,
-            weighting=factors,
+            weighting=weighting,
             weight=self.leaf_weights,
             label_smoothing=self.smoothing,
             return_levels=True,
         )
-
-    def _tensor(self, weighting: Weighting) -> Tensor:
-        return torch.tensor(weighting.factors, device=self._device)
 
 
 def schedule_of(config: TrainConfig, compiled: CompiledHierarchy) -> Schedule | None:

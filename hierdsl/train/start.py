@@ -97,7 +97,7 @@ def start(
             "--loss flat: no training pixel is labelled as fine as a class; use --loss hierarchical"
         )
     demand_floor(config, train.counts, compiled)
-    objective = Objective(config, compiled, weights, device)
+    objective = Objective(config, compiled, weights)
 
     layout = torch.channels_last if config.channels_last else torch.contiguous_format
     network = network.to(device=device, memory_format=layout)  # type: ignore[call-overload]  # torch's stub lacks this form

@@ -27,9 +27,9 @@ from torch.utils.checkpoint import checkpoint
 import hierdsl
 from hierdsl.loss import (
     HierarchicalCrossEntropyLoss,
-    functional,
     hierarchical_cross_entropy,
     hierarchical_level_losses,
+    settled,
     tables,
 )
 from hierdsl.loss.operator import Call
@@ -598,7 +598,7 @@ def test_on_the_meta_device_it_is_refused():
 def forget():
     """Have the next loss be the first."""
     tables._kept.cache_clear()
-    functional._settled_once.cache_clear()
+    settled._settled_once.cache_clear()
 
 
 @pytest.mark.parametrize("engine", ["fused", "reference"])

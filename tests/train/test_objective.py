@@ -64,7 +64,7 @@ def batch(coarse=False, seed=0):
 
 def objective(weights=None, **changes):
     leaf_weights = np.ones(C) if weights is None else np.asarray(weights, dtype=float)
-    return Objective(TrainConfig(**changes), COMPILED, leaf_weights, torch.device("cpu"))
+    return Objective(TrainConfig(**changes), COMPILED, leaf_weights)
 
 
 WEIGHTS = [None, [0.5, 2, 1, 3, 0.1]]

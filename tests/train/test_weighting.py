@@ -40,7 +40,7 @@ def batch(top=C):
 
 def objective(text, smoothing=0.0):
     config = TrainConfig(weighting=text, label_smoothing=smoothing)
-    return Objective(config, COMPILED, np.array(CLASS_WEIGHTS), torch.device("cpu"))
+    return Objective(config, COMPILED, np.array(CLASS_WEIGHTS))
 
 
 @pytest.mark.parametrize("text", WEIGHTINGS)
@@ -82,7 +82,7 @@ def test_a_schedule_is_followed_and_validation_sees_its_end(text):
 
 def test_without_a_weighting_nothing_changes_over_the_run():
     logits, target = batch(V)
-    compute = Objective(TrainConfig(), COMPILED, np.array(CLASS_WEIGHTS), torch.device("cpu"))
+    compute = Objective(TrainConfig(), COMPILED, np.array(CLASS_WEIGHTS))
     before = compute(logits, target)[0]
     compute.at(0.7)
     assert torch.equal(compute(logits, target)[0], before)

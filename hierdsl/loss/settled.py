@@ -1,0 +1,169 @@
+"""What the arguments of a loss come to, but for logits and target: checked and computed once for those that stay.
+
+Numbers that Python can look at without waiting for a device are told apart by what they are, and not by which tensor
+holds them: a tensor can change.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
+
+from hierdsl.compiler import CompiledHierarchy
+from hierdsl.loss.eager import is_eager
+from hierdsl.loss.engines import against
+from hierdsl.loss.operator import Call
+from hierdsl.loss.options import (
+    Engine,
+    Options,
+    Reduction,
+    Smoothing,
+    as_leaf_weights,
+    check_engine,
+    factors_of,
+    node_weights,
+)
+from hierdsl.loss.tables import LossTables, tables_on
+from hierdsl.weighting import Weighting
+
+_MOST = 1 << 16  # bytes that are compared sooner than computed with
+_SEVERAL = 64  # numbers of a list, likewise
+_KINDS, _PLAIN = {torch.float32, torch.float64, torch.int64}, {int, float}
+_ANY = object()
+
+
+class Settled(NamedTuple):
+    """What the arguments come to; `call` is None for plain PyTorch."""
+
+    tables: LossTables
+    options: Options
+    factors: Tensor
+    leaf_weights: Tensor | None
+    call: Call | None
+
+
+def settled(
+    compiled: CompiledHierarchy,
+    device: torch.device,
+    dtype: torch.dtype,
+    level_weights: Tensor | Sequence[float] | None,
+    weighting: Weighting | Tensor | None,
+    weight: Tensor | Sequence[float] | None,
+    *options: Any,
+) -> Settled:
+    """Check the arguments of `hierarchical_cross_entropy`, and compute with them.
+
+    Args:
+        compiled: See there.
+        device: Of the logits.
+        dtype: Of the logits.
+        level_weights: See there.
+        weighting: See there.
+        weight: See there.
+        *options: Those from `ignore_index` to `engine`, but for `return_levels`: see there.
+
+    Raises:
+        ValueError: As there.
+        TypeError: As there.
+        RuntimeError: As there.
+    """
+    numbers = (level_weights, weighting, weight)
+    # what is traced is not called again, and what a mode of fake tensors makes is good for it alone
+    if not torch.compiler.is_compiling() and not is_in_torch_dispatch_mode():
+        values = tuple(map(_by_value, numbers))
+        if all(value is not _ANY for value in values):
+            try:
+                return _settled_once(compiled, device, dtype, *values, *options)
+            except TypeError:  # of what cannot be kept, as a list for a number, the same says what is wrong
+                pass
+    return _settled(compiled, device, dtype, *numbers, *options)
+
+
+class _Values(NamedTuple):
+    """Those of a tensor on the CPU."""
+
+    numbers: bytes
+    dtype: torch.dtype
+    shape: torch.Size
+
+
+class _List(NamedTuple):
+    """A short list of numbers: 1 and 1.0 are equal, and become tensors of two types."""
+
+    numbers: tuple[float, ...]
+    types: tuple[type, ...]
+
+
+def _by_value(given: Any) -> Any:
+    """What is equal where the same is computed, and can be kept; `_ANY` if there is no such thing."""
+    if given is None or isinstance(given, Weighting):
+        return given
+    if isinstance(given, Tensor):
+        plain = is_eager(given) and given.is_cpu and given.layout == torch.strided
+        if plain and not given.requires_grad and given.dtype in _KINDS and given.nbytes <= _MOST:
+            return _Values(given.numpy(force=True).tobytes(), given.dtype, given.shape)
+    elif isinstance(given, list | tuple) and len(given) <= _SEVERAL:
+        types = tuple(map(type, given))
+        if _PLAIN.issuperset(types):
+            return _List(tuple(given), types)
+    return _ANY
+
+
+def _as_given(value: Any) -> Any:
+    """The inverse."""
+    if isinstance(value, _Values):
+        return torch.frombuffer(bytearray(value.numbers), dtype=value.dtype).view(value.shape)
+    return value.numbers if isinstance(value, _List) else value
+
+
+@lru_cache(maxsize=8, typed=True)  # 255.0 is refused, though it equals 255
+def _settled_once(
+    compiled: CompiledHierarchy, device: torch.device, dtype: torch.dtype, *given: Any
+) -> Settled:
+    """The same, kept."""
+    with torch.inference_mode(mode=False):
+        return _settled(compiled, device, dtype, *map(_as_given, given))
+
+
+def _settled(
+    compiled: CompiledHierarchy,
+    device: torch.device,
+    dtype: torch.dtype,
+    level_weights: Tensor | Sequence[float] | None,
+    weighting: Weighting | Tensor | None,
+    weight: Tensor | Sequence[float] | None,
+    ignore_index: int,
+    reduction: Reduction,
+    label_smoothing: float,
+    smoothing: Smoothing,
+    focal_gamma: float,
+    engine: Engine,
+) -> Settled:
+    tables = tables_on(compiled, device)
+    options = Options(ignore_index, reduction, label_smoothing, smoothing, focal_gamma)
+    check_engine(engine)
+    factors = factors_of(level_weights, weighting, tables)
+    leaf_weights = as_leaf_weights(weight, tables)
+    why_not = against(device.type, dtype)
+    given = (level_weights, weighting, weight)
+    if why_not is None and any(isinstance(one, Tensor) and one.requires_grad for one in given):
+        why_not = "it has no gradient for weights"
+    if engine == "fused" and why_not:
+        raise RuntimeError(f"the fused loss cannot be used: {why_not}")
+    call = None
+    if engine != "reference" and not why_not:
+        call = Call(
+            tables.plan,
+            tables.shape,
+            factors,
+            node_weights(tables, leaf_weights),
+            ignore_index,
+            reduction,
+            label_smoothing,
+            smoothing == "siblings",
+            focal_gamma,
+        )
+    return Settled(tables, options, factors, leaf_weights, call)

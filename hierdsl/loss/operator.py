@@ -24,6 +24,7 @@ _library.define(
 )
 
 Outputs = tuple[Tensor, Tensor, Tensor]
+_TOGETHER = 1 << 20  # numbers that are converted at a time
 
 
 class Call(NamedTuple):
@@ -159,7 +160,14 @@ class _Once(torch.autograd.Function):
 def _scale(slope: Tensor, by: Tensor) -> Tensor:
     """Multiply the gradient in place."""
     if by.ndim:
-        return slope.mul_(by.unsqueeze(1))
+        by = by.unsqueeze(1)
+        if slope.device.type != "cpu" or slope.dtype == by.dtype or not slope.numel():
+            return slope.mul_(by)
+        # of two types, the CPU multiplies number by number
+        several = max(1, _TOGETHER // slope[0].numel())
+        for part, factor in zip(slope.split(several), by.split(several), strict=True):
+            part.copy_(part.to(by.dtype).mul_(factor))
+        return slope
     if slope.device.type == "cuda":
         from hierdsl.loss.gpu.scale import scale_  # noqa: PLC0415 - see above
 

@@ -33,6 +33,7 @@ Targets = NDArray[np.int64]
 _TILE = 3 << 14  # values of one tile: with their exponentials they stay in the second cache
 _TARGETS, _MOST_PARTS = 1 << 15, 16  # of one part that is counted by itself, and parts
 _MANY = 512  # leaves from which on a row a pixel is faster
+_TURNED, _ENOUGH = 128, 2048  # leaves up to which, and rows from which on, turning tiles of rows is faster
 _SLAB = 1 << 20  # values that are converted at a time, where the loops cannot read the logits as they are
 
 
@@ -305,7 +306,15 @@ class Run:
         chunks = in_chunks(images * -(-z.shape[2] // self.size), self.size, z.size, len(self.shape.groups))
         what = (z, y, self.ignore_index, self.shape, self.terms)
         begins = starts(self.shape, self.size)
-        on_threads(columns, len(chunks.taken), chunks, *what, begins, self.size, g, each, self.levels)
+        on_threads(columns, len(chunks.taken), chunks, *what, begins, self.size, g, each, self.levels, False)
+        return self.summed(chunks, z, y, g, each)
+
+    def turned(self, z: Any, y: Targets, g: Any, each: Any) -> Sums:
+        """Rows of few channels: tiles of them are turned, so that each channel is a run of pixels."""
+        chunks = in_chunks(-(-len(z) // self.size), self.size, z.size, len(self.shape.groups))
+        what = (z[None], y[None], self.ignore_index, self.shape, self.terms)
+        begins, g3, each2 = starts(self.shape, self.size), g[None], each[None]
+        on_threads(columns, len(chunks.taken), chunks, *what, begins, self.size, g3, each2, self.levels, True)
         return self.summed(chunks, z, y, g, each)
 
     def rows(self, logits: Tensor, y: Targets, gradient: Tensor | None, losses: Tensor | None) -> Sums:
@@ -313,6 +322,8 @@ class Run:
         z, y = logits.numpy(), y.reshape(-1)
         g = np.empty((1, 0), z.dtype) if gradient is None else gradient.numpy()
         each = np.empty(0, z.dtype) if losses is None else losses.numpy().reshape(-1)
+        if z.shape[1] <= _TURNED and len(z) >= _ENOUGH:
+            return self.turned(z, y, g, each)
         loop, given = self.row_loop
         together = LANES if loop is even_rows else 1
         chunks = in_chunks(-(-len(z) // together), together, z.size, len(self.shape.groups))
@@ -333,22 +344,26 @@ class Run:
 
     def slabs(self, z: Tensor, y: Targets, gradient: Tensor | None, losses: Tensor | None) -> Sums:
         """Any type and layout: so many pixels at a time are copied into a layout and type that the loops read."""
-        real = torch.float64 if z.dtype == torch.float64 else torch.float32
-        if z.ndim == 2:  # the rows are the pixels
-            z, y = z.T.unsqueeze(0), y.reshape(1, -1)
-            gradient = None if gradient is None else gradient.T.unsqueeze(0)
-            losses = None if losses is None else losses.unsqueeze(0)
+        rows = z if z.ndim == 2 else _rows_of(z)
+        if rows is not None:  # one image of rows
+            slopes = gradient if gradient is None or z.ndim == 2 else _rows_of(gradient)
+            z, y, gradient = rows[None], y.reshape(1, -1), None if slopes is None else slopes[None]
+            losses = None if losses is None else losses.view(1, -1)
         total = np.zeros(1 + len(self.shape.groups))
-        per_row = max(1, z[0, :, 0].numel())
-        step = max(1, _SLAB // per_row)
-        for n, at in itertools.product(range(len(z)), range(0, z.shape[2], step)):
-            part = (slice(n, n + 1), slice(None), slice(at, at + step))
-            values = z[part].to(real, memory_format=torch.contiguous_format).contiguous()
+        step = max(1, _SLAB // max(1, z[0, 0].numel() if rows is not None else z[0, :, 0].numel()))
+        for n, at in itertools.product(range(len(z)), range(0, y.shape[1], step)):
+            here = slice(n, n + 1), slice(at, at + step)
+            part = here if rows is not None else (here[0], slice(None), here[1])
+            values = z[part].to(self.real, memory_format=torch.contiguous_format).contiguous()
             slope = None if gradient is None else torch.empty_like(values)
-            each = None if losses is None else torch.empty(values.shape[:1] + values.shape[2:], dtype=real)
-            total += self.columns(values, np.ascontiguousarray(y[n : n + 1, at : at + step]), slope, each)
+            of_target = np.ascontiguousarray(y[here])
+            each = None if losses is None else torch.empty(of_target.shape, dtype=self.real)
+            if rows is not None:
+                total += self.rows(values[0], of_target, None if slope is None else slope[0], each)
+            else:
+                total += self.columns(values, of_target, slope, each)
             if gradient is not None and slope is not None:
                 gradient[part] = slope.to(gradient.dtype)
             if losses is not None and each is not None:
-                losses[n : n + 1, at : at + step] = each
+                losses[here] = each
         return total

@@ -47,6 +47,7 @@ from hierdsl.loss.cpu.columns.tile import (
     fill_with,
     total_of,
 )
+from hierdsl.loss.cpu.columns.turn import turn, turn_back
 from hierdsl.loss.cpu.columns.up import (
     exponentials,
     finest_levels,
@@ -80,6 +81,7 @@ def columns(
     gradient: Any,
     losses: Any,
     levels: bool,
+    by_row: bool,
 ) -> None:
     """Work through the tiles of all chunks.
 
@@ -87,7 +89,7 @@ def columns(
         begin: See `hierdsl.loss.cpu.threads.on_threads`.
         threads: See there.
         chunks: Of the batch; what pixels have a sum that underflows, or a logit that is no number, is set aside.
-        logits: (N, C, P), float32 or float64.
+        logits: (N, C, P), or (N, P, C) if they are `by_row`; float32 or float64.
         target: (N, P), checked already.
         ignore_index: Of the pixels that count nowhere.
         shape: Of the tree.
@@ -95,9 +97,10 @@ def columns(
         starts: Where the rows of `Shape.path` begin in a tile, step by step, (K, V + 1) uintp: inner index times
             `size`, I + 1 where there is no node.
         size: Pixels of a tile.
-        gradient: (N, C, P), to write; empty for none.
+        gradient: As the logits, to write; empty for none.
         losses: (N, P), to write; empty for none.
         levels: Whether the level losses are wanted.
+        by_row: Whether the channels of a pixel lie side by side, so that each tile is turned.
     """
     if begin:
         share(begin, threads)
@@ -106,7 +109,8 @@ def columns(
         (chunks, logits, target, shape, terms, starts, gradient, losses)
     )
     up, rank, factors = shape.up, shape.rank, terms.target.T
-    leaves, inner, steps, pixels = logits.shape[1], shape.children.size - 1, starts.shape[0], logits.shape[2]
+    inner, steps, pixels = shape.children.size - 1, starts.shape[0], target.shape[1]
+    leaves = up.size - inner
     even, siblings, make = terms.even.size > 1, terms.sibling.size > 1, gradient.size > 0
     real, some = logits.dtype, inner + 1 if siblings else 1
     # the last row of sums and factors is that of no node
@@ -129,6 +133,7 @@ def columns(
         np.empty((steps, size), np.uint32),
         np.empty((steps if siblings else 0, size), np.uint32),
     )
+    tile = np.empty((leaves if by_row else 1, size), real)  # of logits, then of their gradient
     alone = not (make or siblings or levels or terms.focus > 0)
     open_way, depth = way, depths(up, leaves)
     first_child, children = np.zeros(1, np.int64), np.zeros(0, np.int64)
@@ -143,27 +148,31 @@ def columns(
         for number in range(first, last):
             n, at = number // per_image, number % per_image * size
             w, before = min(size, pixels - at), taken
-            z, g = logits[n], gradient[n if make else 0]
+            z, g, here = logits[n], gradient[n if make else 0], at
+            if by_row:
+                turn(z, at, tile, w)
+                z, here = tile, 0
+                g = tile[: leaves if make else 0]
             counting = read_targets(target[n], at, ignore_index, up.size, index, line, w)
             if counting == 0:
                 for c in range(g.shape[0]):
-                    fill(g[c, at : at + w], w)
+                    fill(g[c, here : here + w], w)
                 fill(line[LOSS], w)
             else:
                 alike = finest_levels(rank, index, w) if even else True
-                exponentials(z, at, up, e, s, line, w, make)
+                exponentials(z, here, up, e, s, line, w, make)
                 if even:
-                    spread_leaves(z, at, terms.even, line, index, w, alike)
+                    spread_leaves(z, here, terms.even, line, index, w, alike)
                 if siblings:
                     fill_rows(logs, w)
-                    logs_of_leaves(z, at, up, terms.sibling, line, logs, w)
+                    logs_of_leaves(z, here, up, terms.sibling, line, logs, w)
                 doubtful = sum_upwards(up, s, line, w)
                 if even or siblings:  # all sums count
                     doubtful += smallest_sums(s, line, w)
                     if doubtful > 0:
                         taken = set_aside(n * pixels + at, up, leaves, s, line, index, True, aside, taken, w)
                 leaf_terms(
-                    z, at, factors[steps], terms.whole, terms.alike[steps:], line, index, nll[steps], w
+                    z, here, factors[steps], terms.whole, terms.alike[steps:], line, index, nll[steps], w
                 )
                 if terms.focus > 0:
                     modulate(terms.focus, line[LEAF], nll[steps], line, w)
@@ -213,9 +222,11 @@ def columns(
                         open_rows(depth, open_way, size, line, opened, w)
                     given = (line, index, terms.even, terms.sibling, opened, w, alike)
                     sum_downwards(up, depth, quotients, way, size, s, r, *given)
-                    write_gradient(g, at, e, r, up, *given)
+                    write_gradient(g, here, e, r, up, *given)
                 if counting < w or taken > before:
                     clear(line, w)
+            if by_row and make:
+                turn_back(g, gradient[n], at, w)
             sums[0] += total_of(line[LOSS], w)
             if losses.size:
                 copy(line[LOSS], losses[n, at : at + w], w)

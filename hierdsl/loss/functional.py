@@ -150,8 +150,7 @@ def hierarchical_cross_entropy(
     if call is None:
         return _plainly(logits, target, tables, factors, leaf_weights, options, return_levels)
     gradient = logits.requires_grad and torch.is_grad_enabled()
-    loss, level_losses = fused(logits, target, call, gradient, return_levels)
-    return (loss, level_losses) if return_levels else loss
+    return fused(logits, target, call, gradient, return_levels)
 
 
 def hierarchical_level_losses(

@@ -41,8 +41,10 @@ class Call(NamedTuple):
     focal_gamma: float
 
 
-def fused(logits: Tensor, target: Tensor, call: Call, gradient: bool, levels: bool) -> tuple[Tensor, Tensor]:
-    """The loss and the level losses, which are zeros where they are not asked for and have no gradient.
+def fused(
+    logits: Tensor, target: Tensor, call: Call, gradient: bool, levels: bool
+) -> Tensor | tuple[Tensor, Tensor]:
+    """The loss, or the loss and the level losses, which have no gradient.
 
     Args:
         logits: See `hierdsl.loss.hierarchical_cross_entropy`.
@@ -60,8 +62,9 @@ def fused(logits: Tensor, target: Tensor, call: Call, gradient: bool, levels: bo
     elif not gradient and unpack_dual(logits).tangent is None:  # autograd has nothing to do
         loss, level_losses, _ = _made(logits, target, *call, False, levels)
     else:
-        loss, level_losses = _Fused.apply(logits, target, call, gradient, levels)  # type: ignore[no-untyped-call]
-    return loss, level_losses
+        found: Tensor | tuple[Tensor, Tensor] = _Fused.apply(logits, target, call, gradient, levels)  # type: ignore[no-untyped-call]
+        return found
+    return (loss, level_losses) if levels else loss
 
 
 def _made(logits: Tensor, *others: Any) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -82,12 +85,14 @@ class _Fused(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, logits: Tensor, target: Tensor, call: Call, gradient: bool, levels: bool
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Tensor | tuple[Tensor, Tensor]:
         loss, level_losses, slope = _made(logits, target, *call, gradient, levels)
-        ctx.mark_non_differentiable(level_losses)
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(logits, target)
         ctx.call, ctx.slope = call, slope
+        if not levels:  # torch takes its time with each output
+            return loss
+        ctx.mark_non_differentiable(level_losses)
         return loss, level_losses
 
     @staticmethod
@@ -100,7 +105,8 @@ class _Fused(torch.autograd.Function):
             slope = _made(logits, target, *ctx.call, True, False)[2]
         if torch.is_grad_enabled():  # with create_graph
             return (_Once.apply(slope, by, logits), None, None, None, None)  # type: ignore[no-untyped-call]
-        return _scale(slope, by).to(logits.dtype), None, None, None, None
+        slope = _scale(slope, by)
+        return slope if slope.dtype == logits.dtype else slope.to(logits.dtype), None, None, None, None
 
     @staticmethod
     def jvp(*_: Any) -> tuple[Tensor, ...]:

@@ -73,8 +73,8 @@ def settled(
     numbers = (level_weights, weighting, weight)
     # what is traced is not called again, and what a mode of fake tensors makes is good for it alone
     if not torch.compiler.is_compiling() and not is_in_torch_dispatch_mode():
-        values = tuple(map(_by_value, numbers))
-        if all(value is not _ANY for value in values):
+        values = tuple([None if one is None else _by_value(one) for one in numbers])
+        if _ANY not in values:
             try:
                 return _settled_once(compiled, device, dtype, *values, *options)
             except TypeError:  # of what cannot be kept, as a list for a number, the same says what is wrong
@@ -99,7 +99,7 @@ class _List(NamedTuple):
 
 def _by_value(given: Any) -> Any:
     """What is equal where the same is computed, and can be kept; `_ANY` if there is no such thing."""
-    if given is None or isinstance(given, Weighting):
+    if isinstance(given, Weighting):
         return given
     if isinstance(given, Tensor):
         plain = is_eager(given) and given.is_cpu and given.layout == torch.strided

@@ -34,11 +34,13 @@ from hierdsl.loss.cpu.columns.at_target import (
 from hierdsl.loss.cpu.columns.down import depths, divide, open_rows, sum_downwards, write_gradient
 from hierdsl.loss.cpu.columns.tile import (
     FACTORS,
+    FINEST,
     INDICES,
     LEAF,
     LINES,
     LOSS,
     PART,
+    SPREAD,
     SUM,
     add,
     copy,
@@ -52,7 +54,6 @@ from hierdsl.loss.cpu.columns.up import (
     exponentials,
     finest_levels,
     logs_of_inner,
-    logs_of_leaves,
     read_targets,
     set_aside,
     smallest_sums,
@@ -160,12 +161,17 @@ def columns(
                 fill(line[LOSS], w)
             else:
                 alike = finest_levels(rank, index, w) if even else True
-                exponentials(z, here, up, e, s, line, w, make)
-                if even:
-                    spread_leaves(z, here, terms.even, line, index, w, alike)
                 if siblings:
                     fill_rows(logs, w)
-                    logs_of_leaves(z, here, up, terms.sibling, line, logs, w)
+                    exponentials(z, here, up, e, s, line, w, make, terms.sibling, logs)
+                elif even and alike:
+                    fill(line[SPREAD], w)
+                    of_leaves = terms.even[index[FINEST, 0]]
+                    exponentials(z, here, up, e, s, line, w, make, of_leaves, line[SPREAD : SPREAD + 1])
+                else:
+                    exponentials(z, here, up, e, s, line, w, make, terms.even[0, :0], logs)
+                    if even:
+                        spread_leaves(z, here, terms.even, line, index, w)
                 doubtful = sum_upwards(up, s, line, w)
                 if even or siblings:  # all sums count
                     doubtful += smallest_sums(s, line, w)

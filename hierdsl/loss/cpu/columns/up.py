@@ -51,20 +51,35 @@ def finest_levels(rank: Any, index: Any, w: int) -> bool:
 
 
 @compiled()
-def exponentials(z: Any, at: int, up: Any, e: Any, s: Any, line: Any, w: int, keep: bool) -> None:
-    """The largest logits; the exponentials, if they are kept, and their sums below the parent of each leaf."""
+def exponentials(
+    z: Any, at: int, up: Any, e: Any, s: Any, line: Any, w: int, keep: bool, factors: Any, spread: Any
+) -> None:
+    """The largest logits; the exponentials, if they are kept, and their sums below the parent of each leaf.
+
+    With factors of the leaves, what they make of z - peak is added to the row of the parent in `spread`, or to its
+    only row: a factor of 0 makes 0 of whatever it is.
+    """
     _largest(z, at, line, w)
     leaves = z.shape[0]
     peak = line[PEAK]
     fill_rows(s, w)
-    c = 0
+    c, here, rows = 0, slice(at, at + w), np.uint32(spread.shape[0] - 1)
     while c < leaves:
         two = c + 1 < leaves and up[c + 1] == up[c]  # their sum is fetched once
-        after, here = c + 2 if two else c + 1, slice(at, at + w)
-        if two and keep:
+        first = factors[c] if factors.size else s.dtype.type(0)
+        second = factors[c + 1] if two and factors.size else first
+        two = two and (first != 0) == (second != 0)
+        after, to = c + 2 if two else c + 1, spread[min(up[c], rows)]
+        if two and keep and first != 0:
+            _two_spread(z[c, here], z[c + 1, here], peak, e[c], e[c + 1], s[up[c]], first, second, to, w)
+        elif two and keep:
             _two_exponentials(z[c, here], z[c + 1, here], peak, e[c], e[c + 1], s[up[c]], w)
+        elif keep and first != 0:
+            _one_spread(z[c, here], peak, e[c], s[up[c]], first, to, w)
         elif keep:
             _one_exponential(z[c, here], peak, e[c], s[up[c]], w)
+        elif first != 0:
+            _sum_spread(z[c, here], z[after - 1, here], peak, s[up[c]], two, first, second, to, w)
         else:
             _sum_exponentials(z[c, here], z[after - 1, here], peak, s[up[c]], two, w)
         c = after
@@ -80,11 +95,34 @@ def _two_exponentials(one: Any, other: Any, peak: Any, e: Any, f: Any, total: An
 
 
 @compiled()
+def _two_spread(
+    one: Any, other: Any, peak: Any, e: Any, f: Any, total: Any, a: Any, b: Any, to: Any, w: int
+) -> None:
+    for p in range(w):
+        x, y = one[p] - peak[p], other[p] - peak[p]
+        first, second = exp(x), exp(y)
+        e[p] = first
+        f[p] = second
+        total[p] += first + second
+        to[p] += a * x + b * y
+
+
+@compiled()
 def _one_exponential(row: Any, peak: Any, e: Any, total: Any, w: int) -> None:
     for p in range(w):
         value = exp(row[p] - peak[p])
         e[p] = value
         total[p] += value
+
+
+@compiled()
+def _one_spread(row: Any, peak: Any, e: Any, total: Any, factor: Any, to: Any, w: int) -> None:
+    for p in range(w):
+        x = row[p] - peak[p]
+        value = exp(x)
+        e[p] = value
+        total[p] += value
+        to[p] += factor * x
 
 
 @compiled()
@@ -95,6 +133,22 @@ def _sum_exponentials(one: Any, other: Any, peak: Any, total: Any, two: bool, w:
     else:
         for p in range(w):
             total[p] += exp(one[p] - peak[p])
+
+
+@compiled()
+def _sum_spread(
+    one: Any, other: Any, peak: Any, total: Any, two: bool, a: Any, b: Any, to: Any, w: int
+) -> None:
+    if two:
+        for p in range(w):
+            x, y = one[p] - peak[p], other[p] - peak[p]
+            total[p] += exp(x) + exp(y)
+            to[p] += a * x + b * y
+    else:
+        for p in range(w):
+            x = one[p] - peak[p]
+            total[p] += exp(x)
+            to[p] += a * x
 
 
 @compiled()
@@ -144,22 +198,11 @@ def sum_upwards(up: Any, s: Any, line: Any, w: int) -> int:
 
 
 @compiled()
-def spread_leaves(z: Any, at: int, factors: Any, line: Any, index: Any, w: int, alike: bool) -> None:
-    """The leaves' part of what all nodes have."""
+def spread_leaves(z: Any, at: int, factors: Any, line: Any, index: Any, w: int) -> None:
+    """The leaves' part of what all nodes have, where the finest levels are not alike."""
     fill(line[SPREAD], w)
     for c in range(z.shape[0]):
-        spread_of(z[c, at : at + w], line[PEAK], factors[:, c], line[SPREAD], index[FINEST], w, alike)
-
-
-@compiled()
-def logs_of_leaves(z: Any, at: int, up: Any, factors: Any, line: Any, logs: Any, w: int) -> None:
-    """Add factor * (z - peak) of each leaf to the row of its parent."""
-    peak = line[PEAK]
-    for c in range(z.shape[0]):
-        if factors[c] != 0:
-            row, to, factor = z[c, at : at + w], logs[up[c]], factors[c]
-            for p in range(w):
-                to[p] += factor * (row[p] - peak[p])
+        spread_of(z[c, at : at + w], line[PEAK], factors[:, c], line[SPREAD], index[FINEST], w, False)
 
 
 @compiled()

@@ -20,6 +20,8 @@ class Terms(NamedTuple):
             where there is none.
         level_alike: Step and weight of each level, where all targets that are counted have the same, (D, 2); no
             number else.
+        finest: The finest level where the targets that are counted have a group, if they have the same; -1 if not.
+        coarse: Whether a target that is counted is an inner node.
         even: Factor that every node v has for any target whose finest level is l, (D, V); (1, 1) for none.
         even_sum: The sum of `even` over the nodes, (D,).
         sibling: Factor of a node where its parent is on the way to the target, and 0 at last, (V + 1,); (1,) for
@@ -35,6 +37,8 @@ class Terms(NamedTuple):
     level: NDArray[Any]
     step: NDArray[Any]
     level_alike: NDArray[Any]
+    finest: int
+    coarse: bool
     even: NDArray[Any]
     even_sum: NDArray[Any]
     sibling: NDArray[Any]

@@ -226,6 +226,8 @@ def terms(
         own.astype(real),
         step,
         _levels_alike(counts, own, step).astype(real),
+        _finest(counts, shape.rank),
+        counts[shape.up.size - inner :].any(),
         even,
         even_sum,
         sibling.astype(real),
@@ -269,6 +271,18 @@ def _levels_alike(counts: Any, own: Any, step: Any) -> Any:
             if own[v, level] != alike[level, 1]:
                 alike[level, 1] = np.nan
     return alike
+
+
+@compiled()
+def _finest(counts: Any, rank: Any) -> int:
+    """`Terms.finest`."""
+    finest = -1
+    for v in range(counts.size):
+        if counts[v]:
+            if finest >= 0 and rank[v] != finest:
+                return -1
+            finest = int(rank[v])
+    return finest
 
 
 @compiled()

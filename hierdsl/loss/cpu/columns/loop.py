@@ -54,6 +54,7 @@ from hierdsl.loss.cpu.columns.up import (
     exponentials,
     finest_levels,
     logs_of_inner,
+    lowest,
     read_targets,
     set_aside,
     smallest_sums,
@@ -136,7 +137,9 @@ def columns(
     )
     tile = np.empty((leaves if by_row else 1, size), real)  # of logits, then of their gradient
     alone = not (make or siblings or levels or terms.focus > 0)
-    open_way, depth = way, depths(up, leaves)
+    open_way, depth, low = way, depths(up, leaves), lowest(up, leaves)
+    if terms.finest >= 0:
+        index[FINEST, 0] = terms.finest
     first_child, children = np.zeros(1, np.int64), np.zeros(0, np.int64)
     if siblings:
         first_child, children = children_of(shape)
@@ -160,7 +163,7 @@ def columns(
                     fill(g[c, here : here + w], w)
                 fill(line[LOSS], w)
             else:
-                alike = finest_levels(rank, index, w) if even else True
+                alike = not even or terms.finest >= 0 or finest_levels(rank, index, w)
                 if siblings:
                     fill_rows(logs, w)
                     exponentials(z, here, up, e, s, line, w, make, terms.sibling, logs)
@@ -174,7 +177,7 @@ def columns(
                         spread_leaves(z, here, terms.even, line, index, w)
                 doubtful = sum_upwards(up, s, line, w)
                 if even or siblings:  # all sums count
-                    doubtful += smallest_sums(s, line, w)
+                    doubtful += smallest_sums(s, low, line, w)
                     if doubtful > 0:
                         taken = set_aside(n * pixels + at, up, leaves, s, line, index, True, aside, taken, w)
                 leaf_terms(
@@ -206,7 +209,8 @@ def columns(
                 if siblings:
                     logs_of_inner(first_child, children, leaves, terms.sibling, with_none, logs, w)
                     open_root(terms.opened, logs, line, index, w)
-                    open_way = opened_ways(way, size, leaves, index, other_way, w)
+                    if terms.coarse:
+                        open_way = opened_ways(way, size, leaves, index, other_way, w)
                     open_inner(depth, open_way, size, logs, line, w)
                 if doubtful > 0 and not (even or siblings):
                     taken = set_aside(n * pixels + at, up, leaves, s, line, index, False, aside, taken, w)

@@ -244,17 +244,26 @@ def _add_logs_of_four(a: Any, b: Any, c: Any, d: Any, factor: Any, to: Any, w: i
 
 
 @compiled()
-def smallest_sums(s: Any, line: Any, w: int) -> int:
-    """Write the least sum of each pixel into the line of parts; how many are tiny."""
-    inner, tiny, found = s.shape[0] - 1, s.dtype.type(TINY), np.int32(0)
-    to, other = (PART, LOSS) if inner % 2 == 0 else (LOSS, PART)  # to and fro, as for the largest
+def lowest(up: Any, leaves: int) -> Any:
+    """The inner nodes without one below them: their sums are the smallest."""
+    is_lowest = np.ones(up.size - leaves + 1, np.bool_)
+    for i in range(up.size - leaves):
+        is_lowest[up[leaves + i]] = False
+    return np.flatnonzero(is_lowest[:-1])
+
+
+@compiled()
+def smallest_sums(s: Any, nodes: Any, line: Any, w: int) -> int:
+    """Write the least sum of each pixel, those of some nodes, into the line of parts; how many are tiny."""
+    tiny, found = s.dtype.type(TINY), np.int32(0)
+    to, other = (PART, LOSS) if nodes.size % 2 == 0 else (LOSS, PART)  # to and fro, as for the largest
     fill_with(line[to], 1, w)
-    for i in range(inner):
+    for i in nodes:
         to, other = other, to
         _smaller(line[other], s[i], line[to], w)
-    lowest = line[PART]
+    least = line[PART]
     for p in range(w):
-        found = np.int32(found + np.int32(lowest[p] < tiny))
+        found = np.int32(found + np.int32(least[p] < tiny))
     return int(found)
 
 

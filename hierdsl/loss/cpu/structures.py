@@ -14,7 +14,7 @@ class Terms(NamedTuple):
         alike: The factor of each step of the path, where all targets with such a step that are counted have the same;
             then that of the target itself and the sum of these, if they are the same for all, (K + 2,). No number
             else, and with focal modulation, which makes another of each.
-        whole: The sum of these, (V + 1,).
+        whole: The sum of the factors of each target, and of `opened` without focal modulation, (V + 1,).
         level: Weight of each target in each level's own loss, (V + 1, D).
         step: Which of the factors of `target` is that of the target's node at each level, (V + 1, D) uint32; any
             where there is none.
@@ -27,7 +27,7 @@ class Terms(NamedTuple):
         sibling: Factor of a node where its parent is on the way to the target, and 0 at last, (V + 1,); (1,) for
             none.
         sibling_sum: The sum of `sibling` over the children of each inner node and of the root, (I + 2,); 0 at last.
-        opened: Sum of `sibling` over the siblings on the way to each target, (V + 1,).
+        opened: Sum of `sibling` over the siblings on the way to each target, (V + 1,); (0,) if it is in `whole`.
         focus: Exponent gamma of the focal modulation; 0 for none.
     """
 

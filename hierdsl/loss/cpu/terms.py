@@ -219,6 +219,8 @@ def terms(
                 opened[v] = sibling_sum[inner]
                 for k in range(steps):
                     opened[v] += sibling_sum[shape.opened[v, k]]
+        if focus == 0:
+            whole, opened = whole + opened, opened[:0]
     return Terms(
         target.astype(real),
         _alike(shape, counts, target, whole, focus).astype(real),

@@ -118,14 +118,17 @@ def modulate(gamma: float, part: Any, nll: Any, line: Any, w: int) -> None:
 
 @compiled()
 def open_root(factors_of: Any, logs: Any, line: Any, index: Any, w: int) -> None:
-    """Begin the terms of siblings: all factors, and the children of the root, which is on every way."""
-    y, part = index[Y], line[PART]
+    """Begin the terms of siblings: all factors, unless they are there, and the children of the root, on every way."""
+    y, part, root = index[Y], line[PART], logs[logs.shape[0] - 1]
+    log_root, loss, factors = line[LOG_ROOT], line[LOSS], line[FACTORS]
+    if factors_of.size:
+        for p in range(w):
+            part[p] = factors_of[y[p]]
+        for p in range(w):
+            loss[p] += part[p] * log_root[p]
+            factors[p] += part[p]
     for p in range(w):
-        part[p] = factors_of[y[p]]
-    log_root, loss, factors, root = line[LOG_ROOT], line[LOSS], line[FACTORS], logs[logs.shape[0] - 1]
-    for p in range(w):
-        loss[p] += part[p] * log_root[p] - root[p]
-        factors[p] += part[p]
+        loss[p] -= root[p]
 
 
 @compiled()

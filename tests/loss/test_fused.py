@@ -2,6 +2,9 @@
 
 import itertools
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -722,6 +725,31 @@ def test_targets_are_counted_in_all_threads():
 def test_without_a_folder_for_the_cache_each_process_compiles(monkeypatch):
     monkeypatch.setattr(CacheImpl, "_locator_classes", [])
     assert compilation.compiled()(lambda x: x + 1)(2) == 3
+
+
+def test_what_is_kept_of_a_loop_is_not_used_when_another_file_changes(tmp_path):
+    """Of 2 a loop makes 3; when the file of what it calls says so, 4, though its own file is as it was."""
+    package = tmp_path / "hierdsl_loops"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    source = Path(compilation.__file__).read_text().replace(' / "shape.py"', ' / "run.py"')
+    (package / "compiled.py").write_text(source)
+    header = "from hierdsl_loops.compiled import compiled\n"
+    called = "@compiled(inline=True)\ndef called(x):\n    return x + {}\n"
+    loop = "from hierdsl_loops.called import called\n@compiled()\ndef loop(x):\n    return called(x)\n"
+    (package / "loop.py").write_text(header + loop)
+    (tmp_path / "run.py").write_text(
+        "from hierdsl_loops.loop import loop\nprint(loop(2), sum(loop.stats.cache_hits.values()))\n"
+    )
+    printed = []
+    for added in (1, 1, 2, 2):
+        if not printed or len(printed) == 2:
+            (package / "called.py").write_text(header + called.format(added))
+        run = subprocess.run(
+            [sys.executable, "run.py"], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        printed.append(run.stdout.split())
+    assert printed == [["3", "0"], ["3", "1"], ["4", "0"], ["4", "1"]]
 
 
 def test_what_cannot_be_fused_says_why():

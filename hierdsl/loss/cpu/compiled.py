@@ -1,9 +1,12 @@
 """How the loops are compiled."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from numba import njit
+
+_HERE = Path(__file__).parent
 
 
 def compiled(*, any_order: bool = False, inline: bool = False) -> Callable[[Callable[..., Any]], Any]:
@@ -19,8 +22,21 @@ def compiled(*, any_order: bool = False, inline: bool = False) -> Callable[[Call
     def compile_(function: Callable[..., Any]) -> Any:
         options: Any = {"nogil": True, "error_model": "numpy", "fastmath": allowed, "forceinline": inline}
         try:
-            return njit(cache=True, **options)(function)
+            made: Any = njit(cache=True, **options)(function)
         except RuntimeError:  # no folder can be written to: each process compiles anew
             return njit(**options)(function)
+        # Numba looks at the file of a function alone, and what it calls may be part of it and in another one
+        kept = made._cache._cache_file  # noqa: SLF001 - there is no other way
+        kept._source_stamp = (kept._source_stamp, _STAMP)  # noqa: SLF001
+        return made
 
     return compile_
+
+
+def stamp_of(files: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
+    """Another one when a file changes: the name, size and time of each."""
+    found = [(file.name, file.stat()) for file in sorted(files)]
+    return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in found)
+
+
+_STAMP = stamp_of([*_HERE.rglob("*.py"), _HERE.parent / "shape.py"])

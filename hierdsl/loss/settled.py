@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from hierdsl.compiler import CompiledHierarchy
-from hierdsl.loss.eager import is_eager
+from hierdsl.loss.eager import has_derivative, is_eager, recorded, transforms_active
 from hierdsl.loss.engines import against
 from hierdsl.loss.operator import Call
 from hierdsl.loss.options import (
@@ -71,8 +71,7 @@ def settled(
         RuntimeError: As there.
     """
     numbers = (level_weights, weighting, weight)
-    # what is traced is not called again, and what a mode of fake tensors makes is good for it alone
-    if not torch.compiler.is_compiling() and not is_in_torch_dispatch_mode():
+    if _may_keep(device):
         values = tuple([None if one is None else _by_value(one) for one in numbers])
         if _ANY not in values:
             try:
@@ -80,6 +79,15 @@ def settled(
             except TypeError:  # of what cannot be kept, as a list for a number, the same says what is wrong
                 pass
     return _settled(compiled, device, dtype, *numbers, *options)
+
+
+def _may_keep(device: torch.device) -> bool:
+    """Whether what is computed now is good for later calls, too: not where torch only records or transforms it."""
+    if torch.compiler.is_compiling() or is_in_torch_dispatch_mode() or transforms_active():
+        return False
+    if device.type == "cuda" and torch.cuda.is_current_stream_capturing():
+        return False
+    return not recorded()
 
 
 class _Values(NamedTuple):
@@ -95,6 +103,8 @@ class _List(NamedTuple):
 
     numbers: tuple[float, ...]
     types: tuple[type, ...]
+    kind: type
+    dtype: torch.dtype
 
 
 def _by_value(given: Any) -> Any:
@@ -103,12 +113,12 @@ def _by_value(given: Any) -> Any:
         return given
     if isinstance(given, Tensor):
         plain = is_eager(given) and given.is_cpu and given.layout == torch.strided
-        if plain and not given.requires_grad and given.dtype in _KINDS and given.nbytes <= _MOST:
+        if plain and given.dtype in _KINDS and 0 < given.nbytes <= _MOST and not has_derivative(given):
             return _Values(given.numpy(force=True).tobytes(), given.dtype, given.shape)
-    elif isinstance(given, list | tuple) and len(given) <= _SEVERAL:
+    elif type(given) in (list, tuple) and len(given) <= _SEVERAL:
         types = tuple(map(type, given))
         if _PLAIN.issuperset(types):
-            return _List(tuple(given), types)
+            return _List(tuple(given), types, type(given), torch.get_default_dtype())
     return _ANY
 
 
@@ -116,16 +126,19 @@ def _as_given(value: Any) -> Any:
     """The inverse."""
     if isinstance(value, _Values):
         return torch.frombuffer(bytearray(value.numbers), dtype=value.dtype).view(value.shape)
-    return value.numbers if isinstance(value, _List) else value
+    return value.kind(value.numbers) if isinstance(value, _List) else value
 
 
-@lru_cache(maxsize=8, typed=True)  # 255.0 is refused, though it equals 255
+@lru_cache(maxsize=16, typed=True)  # 255.0 is refused, though it equals 255
 def _settled_once(
     compiled: CompiledHierarchy, device: torch.device, dtype: torch.dtype, *given: Any
 ) -> Settled:
     """The same, kept."""
     with torch.inference_mode(mode=False):
-        return _settled(compiled, device, dtype, *map(_as_given, given))
+        found = _settled(compiled, device, dtype, *map(_as_given, given))
+    if device.type == "cuda":  # a later call may be on another stream
+        torch.cuda.current_stream(device).synchronize()
+    return found
 
 
 def _settled(
@@ -149,8 +162,10 @@ def _settled(
     leaf_weights = as_leaf_weights(weight, tables)
     why_not = against(device.type, dtype)
     given = (level_weights, weighting, weight)
-    if why_not is None and any(isinstance(one, Tensor) and one.requires_grad for one in given):
+    if why_not is None and any(isinstance(one, Tensor) and has_derivative(one) for one in given):
         why_not = "it has no gradient for weights"
+    if why_not is None and recorded():
+        why_not = "torch.jit.trace does not record it; torch.export does"
     if engine == "fused" and why_not:
         raise RuntimeError(f"the fused loss cannot be used: {why_not}")
     call = None

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from hierdsl.compiler import CompiledHierarchy
+from hierdsl.loss.eager import untransformed
 from hierdsl.loss.gpu.layout import layout_of, text_of
 from hierdsl.loss.shape import tree_of
 from hierdsl.weighting import Weighting
@@ -96,14 +97,14 @@ def factors_on(weighting: Weighting, device: torch.device) -> Tensor:
 
 @lru_cache(maxsize=4)
 def _kept_factors(weighting: Weighting, device: torch.device) -> Tensor:
-    with torch.inference_mode(mode=False):
+    with untransformed():
         return torch.tensor(weighting.factors, device=device)
 
 
 @lru_cache(maxsize=64)
 def _kept(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
     # the first loss may be one of a validation, whose tensors autograd would refuse to keep
-    with torch.inference_mode(mode=False):
+    with untransformed():
         return _tables(compiled, device)
 
 

@@ -1,13 +1,16 @@
 """What the arguments of a loss come to is computed once, and never held on to when they change."""
 
+import contextlib
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from loss.trees import FACES, STREET, compiled_of, pixels, random_tree
+from torch.autograd import forward_ad
 
-from hierdsl.loss import HierarchicalCrossEntropyLoss, hierarchical_cross_entropy, reference, settled
+from hierdsl.loss import HierarchicalCrossEntropyLoss, hierarchical_cross_entropy, reference, settled, tables
 from hierdsl.loss.options import node_weights
 from hierdsl.loss.tables import tables_on
 from hierdsl.weighting import hxe
@@ -128,11 +131,11 @@ def arguments(**changed):
 @given(random_tree(), st.integers(0, 100))
 def test_the_weight_of_an_inner_node_is_the_mean_of_its_leaves(text, seed):
     compiled = compiled_of(text)
-    tables = tables_on(compiled, torch.device("cpu"))
+    on_cpu = tables_on(compiled, torch.device("cpu"))
     weights = torch.rand(
         compiled.num_leaves, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)
     )
-    found = node_weights(tables, weights)
+    found = node_weights(on_cpu, weights)
     expected = [[] for _ in range(compiled.num_nodes)]
     for leaf in range(compiled.num_leaves):
         node = leaf
@@ -140,7 +143,7 @@ def test_the_weight_of_an_inner_node_is_the_mean_of_its_leaves(text, seed):
             expected[node].append(weights[leaf].item())
             node = compiled.parent[node]
     np.testing.assert_allclose(found.numpy(), [np.mean(of_node) for of_node in expected], rtol=1e-14)
-    torch.testing.assert_close(reference.node_weights(tables, weights), found, rtol=1e-14, atol=0)
+    torch.testing.assert_close(reference.node_weights(on_cpu, weights), found, rtol=1e-14, atol=0)
 
 
 def test_class_weights_are_compiled_and_exported_with_the_loss():
@@ -161,3 +164,69 @@ def test_class_weights_are_compiled_and_exported_with_the_loss():
     exported = torch.export.export(Network(), (logits, target, weights)).module()
     torch.testing.assert_close(exported(logits, target, weights), expected)
     torch.testing.assert_close(exported(logits, target, weights * 2), loss(logits, target, weights * 2))
+
+
+def loss_of(logits=LOGITS, engine="auto", **options):
+    return hierarchical_cross_entropy(logits, TARGET, FACES, engine=engine, **options)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")  # torch's own way to a tangent
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_tangent_of_the_numbers_is_not_lost(name):
+    numbers = NUMBERS[name].double()
+    ways = torch.linspace(-1, 1, numbers.numel(), dtype=torch.float64).view(numbers.shape)
+    _, expected = torch.func.jvp(lambda x: loss_of(engine="reference", **{name: x}), (numbers,), (ways,))
+    for engine in ("auto", "reference"):
+        with forward_ad.dual_level():
+            dual = forward_ad.make_dual(numbers, ways)
+            found = forward_ad.unpack_dual(loss_of(engine=engine, **{name: dual})).tangent
+        torch.testing.assert_close(found, expected)
+        _, found = torch.func.jvp(lambda x: loss_of(engine=engine, **{name: x}), (numbers,), (ways,))  # noqa: B023
+        torch.testing.assert_close(found, expected)
+    with pytest.raises(RuntimeError, match="it has no gradient for weights"), forward_ad.dual_level():
+        loss_of(engine="fused", **{name: forward_ad.make_dual(numbers, ways)})
+
+
+@pytest.mark.filterwarnings("ignore")  # torch.jit.trace warns of each shape that it takes for a constant
+@pytest.mark.parametrize("name", NUMBERS)
+def test_what_is_recorded_takes_the_numbers_of_each_call(name):
+    numbers = NUMBERS[name]
+    recorded = torch.jit.trace(lambda z, x: loss_of(z, **{name: x}), (LOGITS, numbers), check_trace=False)
+    for other in (numbers, numbers**2):
+        torch.testing.assert_close(recorded(LOGITS, other), loss_of(**{name: other}))
+    with pytest.raises(RuntimeError, match=r"torch\.jit\.trace does not record it"):
+        torch.jit.trace(lambda z: loss_of(z, engine="fused"), (LOGITS,))
+
+
+@pytest.mark.parametrize("cold", [False, True])
+def test_nothing_is_kept_of_what_is_functionalized(cold):
+    options = {"level_weights": [1.0, 0.5, 2.0, 0.5], "weight": NUMBERS["weight"].tolist()}
+    expected = loss_of(**options)
+    settled._settled_once.cache_clear()
+    if cold:
+        tables._kept.cache_clear()
+    for kept in (options, {"weighting": hxe(FACES, 0.4)}):
+        for engine in ("auto", "reference"):
+            with contextlib.suppress(RuntimeError):  # of which torch has none for what is fused
+                torch.func.functionalize(lambda z: loss_of(z, engine, **kept))(LOGITS)  # noqa: B023
+    torch.testing.assert_close(loss_of(**options), expected, rtol=0, atol=0)
+
+
+def test_a_list_is_of_the_type_that_is_the_default_at_the_call():
+    numbers = [0.1, 0.2, 0.3, 0.7]
+    loss_of(level_weights=numbers)
+    try:
+        torch.set_default_dtype(torch.float64)
+        found = settled.settled(*arguments(level_weights=numbers)).factors
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert found.max() == 0.7
+
+
+def test_the_messages_are_those_of_what_was_given():
+    for name, shape in (("level_weights", "4 levels"), ("weight", "11 leaves"), ("weighting", "17 nodes")):
+        with pytest.raises(ValueError, match=rf"shape \(0,\); the hierarchy has .*{shape}"):
+            loss_of(**{name: torch.empty(0)})
+    for kind in (list, tuple):
+        with pytest.raises(ValueError, match=f"not {kind.__name__}$"):
+            loss_of(weighting=kind([1.0]))

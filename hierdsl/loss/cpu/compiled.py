@@ -26,16 +26,17 @@ def compiled(*, any_order: bool = False, inline: bool = False) -> Callable[[Call
         except RuntimeError:  # no folder can be written to: each process compiles anew
             return njit(**options)(function)
         # Numba looks at the file of a function alone, and what it calls may be part of it and in another one
-        kept = made._cache._cache_file  # noqa: SLF001 - there is no other way
-        kept._source_stamp = (kept._source_stamp, _STAMP)  # noqa: SLF001
+        kept = getattr(getattr(made, "_cache", None), "_cache_file", None)  # there is no other way
+        if kept is not None:
+            kept._source_stamp = (kept._source_stamp, _STAMP)  # noqa: SLF001
         return made
 
     return compile_
 
 
 def stamp_of(files: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
-    """Another one when a file changes: the name, size and time of each."""
-    found = [(file.name, file.stat()) for file in sorted(files)]
+    """Another one when a file changes: the name, size and time of each. Empty where there are none, as in a zip."""
+    found = [(file.name, file.stat()) for file in sorted(files) if file.is_file()]
     return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in found)
 
 

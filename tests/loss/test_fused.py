@@ -268,9 +268,10 @@ def test_a_masked_class_has_no_probability():
     assert_equal(logits.movedim(1, -1).reshape(-1, 11), target.view(-1), FACES)
 
 
-@pytest.mark.parametrize("rows", [1, 9])
+@pytest.mark.parametrize("images", [False, True])
+@pytest.mark.parametrize("rows", [1, 9, 1000])
 @pytest.mark.parametrize(("label_smoothing", "smoothing"), SMOOTHINGS[:3])
-def test_a_factor_of_0_silences_a_target_that_is_masked(rows, label_smoothing, smoothing):
+def test_a_factor_of_0_silences_a_target_that_is_masked(rows, images, label_smoothing, smoothing):
     """Leaves at the end of a chain, and others; the level above still counts."""
     compiled = compiled_of("tree\n    a\n        b\n            c\n        d\n    e\n        f\n        g\n")
     weights = [1.0, 0.0, 0.0]
@@ -279,6 +280,8 @@ def test_a_factor_of_0_silences_a_target_that_is_masked(rows, label_smoothing, s
         target = torch.full((rows,), masked)
         z = logits.clone()
         z[:, masked] = -torch.inf
+        if images:
+            z, target = z.T.contiguous()[None], target[None]
         z.requires_grad_()
         loss = hierarchical_cross_entropy(
             z, target, compiled, level_weights=weights, label_smoothing=label_smoothing, smoothing=smoothing

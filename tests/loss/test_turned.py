@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from loss.trees import FACES, PERMUTED, STREET, broad_of, flat_of, pixels
+from loss.trees import FACES, PERMUTED, STREET, broad_of, compiled_of, flat_of, pixels
 
 from hierdsl.loss import hierarchical_cross_entropy
 from hierdsl.loss.cpu import engine
@@ -39,6 +39,7 @@ def turned(monkeypatch):
         return real(self, z, *others)
 
     monkeypatch.setattr(engine, "_ENOUGH", 0)
+    monkeypatch.setattr(engine, "_MORE", 0)
     monkeypatch.setattr(engine.Run, "turned", counted)
     return calls
 
@@ -123,3 +124,13 @@ def test_what_comes_back_to_each_pixel_of_another_type(shape, monkeypatch):
         (hierarchical_cross_entropy(z, target, FACES, reduction="none") * by).sum().backward()
         slopes.append(z.grad)
     torch.testing.assert_close(slopes[0], slopes[1].bfloat16(), rtol=0.02, atol=1e-7)
+
+
+def test_a_tree_of_long_chains_is_not_walked_through_as_often_as_it_has_nodes(monkeypatch):
+    monkeypatch.setattr(engine.Run, "turned", None)
+    lines = ["tree", "    first", "    chain0"]
+    lines += ["    " * (1 + depth) + f"chain{depth}" for depth in range(1, 30)] + ["    " * 31 + "last"]
+    compiled = compiled_of("\n".join(lines) + "\n")
+    logits, target = pixels(compiled, (5000,))
+    expected = hierarchical_cross_entropy(logits, target, compiled, engine="reference")
+    torch.testing.assert_close(hierarchical_cross_entropy(logits, target, compiled), expected)

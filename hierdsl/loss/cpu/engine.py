@@ -33,7 +33,9 @@ Targets = NDArray[np.int64]
 _TILE = 3 << 14  # values of one tile: with their exponentials they stay in the second cache
 _TARGETS, _MOST_PARTS = 1 << 15, 16  # of one part that is counted by itself, and parts
 _MANY = 512  # leaves from which on a row a pixel is faster
-_TURNED, _ENOUGH = 128, 2048  # leaves up to which, and rows from which on, turning tiles of rows is faster
+# up to so many leaves, rows are done faster in turned tiles: so many of them, and some more for each leaf, in a tree
+# of up to so many nodes a leaf
+_TURNED, _ENOUGH, _MORE, _NODES = 128, 512, 16, 4
 _SLAB = 1 << 20  # values that are converted at a time, where the loops cannot read the logits as they are
 
 
@@ -155,6 +157,12 @@ class _Tree:
     def parts(self) -> tuple[NDArray[Any], ...]:
         """See `sibling_rows`."""
         return parts_of(self.forks)
+
+    @cached_property
+    def turned(self) -> bool:
+        """Whether rows are turned, if there are enough."""
+        leaves = len(self.shape.up) + 1 - len(self.shape.children)
+        return leaves <= _TURNED and len(self.shape.up) <= _NODES * leaves
 
     @cached_property
     def forks(self) -> Shape:
@@ -322,7 +330,10 @@ class Run:
         z, y = logits.numpy(), y.reshape(-1)
         g = np.empty((1, 0), z.dtype) if gradient is None else gradient.numpy()
         each = np.empty(0, z.dtype) if losses is None else losses.numpy().reshape(-1)
-        if z.shape[1] <= _TURNED and len(z) >= _ENOUGH:
+        enough = _ENOUGH + _MORE * z.shape[1]
+        if self.spread.siblings and self.spread.smoothing > 0:
+            enough //= 4  # of which a row by itself costs more
+        if self.tree.turned and len(z) >= enough:
             return self.turned(z, y, g, each)
         loop, given = self.row_loop
         together = LANES if loop is even_rows else 1

@@ -40,6 +40,7 @@ def leaf_terms(
     """
     leaves, y, leaf, values, summed = z.shape[0], index[Y], line[LEAF], line[SUM], line[FACTORS]
     peak, log_root, loss, valid = line[PEAK], line[LOG_ROOT], line[LOSS], line[VALID]
+    zero = nll.dtype.type(0)
     for p in range(w):  # with a sign, an index could count from the end
         channel = y[p] if y[p] < leaves else np.uint32(0)
         values[p] = z[channel, np.uintp(at) + np.uintp(p)]
@@ -58,7 +59,8 @@ def leaf_terms(
         root, of_leaf = log_root[p], values[p] - peak[p]
         own = of_leaf if y[p] < np.uint32(leaves) else root
         nll[p] = root - own
-        loss[p] = summed[p] * root - leaf[p] * own
+        of_own = leaf[p] * own
+        loss[p] = summed[p] * root - (of_own if leaf[p] != zero else zero)  # which silences what is infinite
 
 
 @compiled()

@@ -105,8 +105,7 @@ class _Fused(torch.autograd.Function):
             slope = _made(logits, target, *ctx.call, True, False)[2]
         if torch.is_grad_enabled():  # with create_graph
             return (_Once.apply(slope, by, logits), None, None, None, None)  # type: ignore[no-untyped-call]
-        slope = _scale(slope, by)
-        return slope if slope.dtype == logits.dtype else slope.to(logits.dtype), None, None, None, None
+        return _scale(slope, by).to(logits.dtype), None, None, None, None
 
     @staticmethod
     def jvp(*_: Any) -> tuple[Tensor, ...]:

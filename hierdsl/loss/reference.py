@@ -50,7 +50,8 @@ def level_losses(
 def node_weights(tables: LossTables, leaf_weights: Tensor) -> Tensor:
     """A weight for each node, (V,): a leaf's own, else the mean of its leaves'.
 
-    An inner node is a group of the level of its own depth, which is the finest level where it has a group.
+    An inner node is a group of the level of its own depth, which is the finest level where it has a group. As
+    `hierdsl.loss.options.node_weights`, but of operations that can be differentiated in every way.
     """
     weights = leaf_weights.new_zeros(tables.num_nodes)
     for level in range(tables.num_levels):

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from hierdsl.compiler import CompiledHierarchy
-from hierdsl.loss.eager import has_derivative, is_eager, recorded, transforms_active
+from hierdsl.loss.eager import has_derivative, is_eager, recorded, untransformed
 from hierdsl.loss.engines import against
 from hierdsl.loss.operator import Call
 from hierdsl.loss.options import (
@@ -35,6 +35,10 @@ _KINDS, _PLAIN = {torch.float32, torch.float64, torch.int64}, {int, float}
 _ANY = object()
 
 
+Numbers = tuple[Tensor | Sequence[float] | None, Weighting | Tensor | None, Tensor | Sequence[float] | None]
+"""The arguments `level_weights`, `weighting` and `weight`."""
+
+
 class Settled(NamedTuple):
     """What the arguments come to; `call` is None for plain PyTorch."""
 
@@ -49,9 +53,7 @@ def settled(
     compiled: CompiledHierarchy,
     device: torch.device,
     dtype: torch.dtype,
-    level_weights: Tensor | Sequence[float] | None,
-    weighting: Weighting | Tensor | None,
-    weight: Tensor | Sequence[float] | None,
+    numbers: Numbers,
     *options: Any,
 ) -> Settled:
     """Check the arguments of `hierarchical_cross_entropy`, and compute with them.
@@ -60,9 +62,7 @@ def settled(
         compiled: See there.
         device: Of the logits.
         dtype: Of the logits.
-        level_weights: See there.
-        weighting: See there.
-        weight: See there.
+        numbers: See there.
         *options: Those from `ignore_index` to `engine`, but for `return_levels`: see there.
 
     Raises:
@@ -70,20 +70,19 @@ def settled(
         TypeError: As there.
         RuntimeError: As there.
     """
-    numbers = (level_weights, weighting, weight)
     if _may_keep(device):
         values = tuple([None if one is None else _by_value(one) for one in numbers])
         if _ANY not in values:
             try:
-                return _settled_once(compiled, device, dtype, *values, *options)
+                return _settled_once(compiled, device, dtype, values, *options)
             except TypeError:  # of what cannot be kept, as a list for a number, the same says what is wrong
                 pass
-    return _settled(compiled, device, dtype, *numbers, *options)
+    return _settled(compiled, device, dtype, numbers, *options)
 
 
 def _may_keep(device: torch.device) -> bool:
-    """Whether what is computed now is good for later calls, too: not where torch only records or transforms it."""
-    if torch.compiler.is_compiling() or is_in_torch_dispatch_mode() or transforms_active():
+    """Whether what is computed now is good for later calls, too: not where torch only records it."""
+    if torch.compiler.is_compiling() or is_in_torch_dispatch_mode():
         return False
     if device.type == "cuda" and torch.cuda.is_current_stream_capturing():
         return False
@@ -131,11 +130,11 @@ def _as_given(value: Any) -> Any:
 
 @lru_cache(maxsize=16, typed=True)  # 255.0 is refused, though it equals 255
 def _settled_once(
-    compiled: CompiledHierarchy, device: torch.device, dtype: torch.dtype, *given: Any
+    compiled: CompiledHierarchy, device: torch.device, dtype: torch.dtype, values: Any, *options: Any
 ) -> Settled:
     """The same, kept."""
-    with torch.inference_mode(mode=False):
-        found = _settled(compiled, device, dtype, *map(_as_given, given))
+    with untransformed():
+        found = _settled(compiled, device, dtype, tuple(map(_as_given, values)), *options)
     if device.type == "cuda":  # a later call may be on another stream
         torch.cuda.current_stream(device).synchronize()
     return found
@@ -145,9 +144,7 @@ def _settled(
     compiled: CompiledHierarchy,
     device: torch.device,
     dtype: torch.dtype,
-    level_weights: Tensor | Sequence[float] | None,
-    weighting: Weighting | Tensor | None,
-    weight: Tensor | Sequence[float] | None,
+    numbers: Numbers,
     ignore_index: int,
     reduction: Reduction,
     label_smoothing: float,
@@ -155,14 +152,14 @@ def _settled(
     focal_gamma: float,
     engine: Engine,
 ) -> Settled:
+    level_weights, weighting, weight = numbers
     tables = tables_on(compiled, device)
     options = Options(ignore_index, reduction, label_smoothing, smoothing, focal_gamma)
     check_engine(engine)
     factors = factors_of(level_weights, weighting, tables)
     leaf_weights = as_leaf_weights(weight, tables)
     why_not = against(device.type, dtype)
-    given = (level_weights, weighting, weight)
-    if why_not is None and any(isinstance(one, Tensor) and has_derivative(one) for one in given):
+    if why_not is None and any(isinstance(one, Tensor) and has_derivative(one) for one in numbers):
         why_not = "it has no gradient for weights"
     if why_not is None and recorded():
         why_not = "torch.jit.trace does not record it; torch.export does"

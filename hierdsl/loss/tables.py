@@ -112,11 +112,10 @@ def _tables(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
     leaves = compiled.group[:, : compiled.num_leaves]
     inside = in_cut(compiled).astype(np.float64)
     sizes = [np.bincount(level) for level in leaves]
-    weights = np.concatenate([compiled.leaf_weights, np.zeros(compiled.num_nodes - compiled.num_leaves)])
-    for level, size, group in zip(leaves, sizes, compiled.group_nodes, strict=True):
-        # an inner node is a group of some level; a leaf's own weight is the mean of one
-        weights[group] = np.bincount(level, weights=compiled.leaf_weights) / size
     below, below_from = _below(compiled)
+    counts = np.diff(below_from)
+    node = np.repeat(np.arange(counts.size), counts)
+    means = np.bincount(node, weights=compiled.leaf_weights[below], minlength=counts.size) / counts
 
     def put(array: NDArray[Any]) -> Tensor:
         return torch.tensor(array, device=device)
@@ -139,7 +138,7 @@ def _tables(compiled: CompiledHierarchy, device: torch.device) -> LossTables:
         leaf_weights=put(compiled.leaf_weights),
         uniform=bool((compiled.leaf_weights == 1).all()),
         factors=put(inside * compiled.level_weights[:, None]),
-        node_weights=put(weights),
+        node_weights=put(np.append(compiled.leaf_weights, means)),
         below=put(below),
         below_from=put(below_from),
         plan=text_of(compiled) if device.type == "cuda" else "",

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from hierdsl.compiler import CompiledHierarchy
+from hierdsl.loss.eager import has_derivative
 from hierdsl.loss.engines import against, engine_of
 from hierdsl.loss.fallback import ReferenceRun
 from hierdsl.loss.marginal import in_float32
@@ -116,7 +117,7 @@ def prepare(
     factors = factors_of(level_weights, weighting, tables)
     leaf_weights = as_leaf_weights(weight, tables)
     for name, constant in (("level_weights or weighting", factors), ("weight", leaf_weights)):
-        if constant is not None and constant.requires_grad:
+        if constant is not None and has_derivative(constant):
             raise ValueError(
                 f"{name} has no gradient here: detach it, or make the logits and use "
                 "hierarchical_cross_entropy with engine='reference'"

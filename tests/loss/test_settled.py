@@ -114,18 +114,9 @@ def test_numbers_of_any_kind_give_what_their_values_give(change):
 
 
 def arguments(**changed):
-    options = {
-        "level_weights": None,
-        "weighting": None,
-        "weight": None,
-        "ignore_index": -100,
-        "reduction": "mean",
-        "label_smoothing": 0.0,
-        "smoothing": "uniform",
-        "focal_gamma": 0.0,
-        "engine": "auto",
-    }
-    return FACES, torch.device("cpu"), torch.float32, *(options | changed).values()
+    numbers = tuple(({"level_weights": None, "weighting": None, "weight": None} | changed).values())
+    options = (-100, "mean", 0.0, "uniform", 0.0, "auto")
+    return FACES, torch.device("cpu"), torch.float32, numbers, *options
 
 
 @given(random_tree(), st.integers(0, 100))

@@ -9,7 +9,7 @@ from loss.trees import FACES, PERMUTED, STREET, broad_of, compiled_of, flat_of, 
 
 from hierdsl.loss import hierarchical_cross_entropy
 from hierdsl.loss.cpu import engine
-from hierdsl.loss.cpu.columns.turn import turn, turn_back
+from hierdsl.loss.cpu.columns.turn import turn
 
 IGNORE = -100
 OPTIONS = [
@@ -32,15 +32,16 @@ def found_of(logits, target, compiled, **options):
 @pytest.fixture
 def turned(monkeypatch):
     """How many rows each call of the turned form had, however few rows there are."""
-    calls, real = [], engine.Run.turned
+    calls, real = [], engine.Run.tiles
 
-    def counted(self, z, *others):
-        calls.append(len(z))
-        return real(self, z, *others)
+    def counted(self, z, *others, by_row):
+        if by_row:
+            calls.append(z.shape[1])
+        return real(self, z, *others, by_row=by_row)
 
     monkeypatch.setattr(engine, "_ENOUGH", 0)
     monkeypatch.setattr(engine, "_MORE", 0)
-    monkeypatch.setattr(engine.Run, "turned", counted)
+    monkeypatch.setattr(engine.Run, "tiles", counted)
     return calls
 
 
@@ -104,11 +105,11 @@ def test_turned_and_turned_back(number):
     rng = np.random.default_rng(0)
     for leaves, w, at, size in itertools.product((1, 7, 8, 11, 64), (1, 8, 21, 32), (0, 5), (32, 48)):
         rows, tile = rng.random((40, leaves)).astype(number), np.zeros((leaves, size), number)
-        turn(rows, at, tile, w)
+        turn(rows, at * leaves, leaves, tile, 0, size, w, leaves)
         assert np.array_equal(tile[:, :w], rows[at : at + w].T)
         assert not tile[:, w:].any()
         back = np.zeros_like(rows)
-        turn_back(tile, back, at, w)
+        turn(tile, 0, size, back, at * leaves, leaves, leaves, w)
         assert np.array_equal(back[at : at + w], rows[at : at + w])
         assert not back[:at].any()
         assert not back[at + w :].any()
@@ -127,7 +128,7 @@ def test_what_comes_back_to_each_pixel_of_another_type(shape, monkeypatch):
 
 
 def test_a_tree_of_long_chains_is_not_walked_through_as_often_as_it_has_nodes(monkeypatch):
-    monkeypatch.setattr(engine.Run, "turned", None)
+    monkeypatch.setattr(engine.Run, "tiles", None)
     lines = ["tree", "    first", "    chain0"]
     lines += ["    " * (1 + depth) + f"chain{depth}" for depth in range(1, 30)] + ["    " * 31 + "last"]
     compiled = compiled_of("\n".join(lines) + "\n")

@@ -14,6 +14,7 @@ from loss.tiled_cases import (
     targets,
     without_engine,
 )
+from torch.autograd import forward_ad
 from torch.nn import functional
 
 import hierdsl
@@ -205,3 +206,6 @@ def test_says_what_does_not_fit():
     refuse("no node index", logits, target + 100)
     refuse("has no gradient here: detach", logits, target, weight=LEAF_WEIGHTS.clone().requires_grad_())
     refuse("has no gradient here", logits, target, level_weights=torch.ones(3, requires_grad=True))
+    with forward_ad.dual_level():
+        dual = forward_ad.make_dual(LEAF_WEIGHTS, torch.ones_like(LEAF_WEIGHTS))
+        refuse("has no gradient here", logits, target, weight=dual)

@@ -34,10 +34,10 @@ def compiled(*, any_order: bool = False, inline: bool = False) -> Callable[[Call
     return compile_
 
 
-def stamp_of(files: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
+def _stamp_of(files: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
     """Another one when a file changes: the name, size and time of each. Empty where there are none, as in a zip."""
     found = [(file.name, file.stat()) for file in sorted(files) if file.is_file()]
     return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in found)
 
 
-_STAMP = stamp_of([*_HERE.rglob("*.py"), _HERE.parent / "shape.py"])
+_STAMP = _stamp_of([*_HERE.rglob("*.py"), _HERE.parent / "shape.py"])

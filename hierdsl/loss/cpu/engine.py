@@ -311,19 +311,16 @@ class Run:
         z, y = logits.numpy().reshape(images, leaves, -1), y.reshape(images, -1)
         g = np.empty((1, 0, 0), z.dtype) if gradient is None else gradient.numpy().reshape(z.shape)
         each = np.empty((0, 0), z.dtype) if losses is None else losses.numpy().reshape(y.shape)
-        chunks = in_chunks(images * -(-z.shape[2] // self.size), self.size, z.size, len(self.shape.groups))
+        return self.tiles(z, y, g, each, by_row=False)
+
+    def tiles(self, z: Any, y: Targets, g: Any, each: Any, *, by_row: bool) -> Sums:
+        """The loop over runs of pixels: arrays (N, C, P) or, `by_row`, (1, M, C), of which each tile is turned."""
+        images, pixels = y.shape
+        chunks = in_chunks(images * -(-pixels // self.size), self.size, z.size, len(self.shape.groups))
         what = (z, y, self.ignore_index, self.shape, self.terms)
         begins = starts(self.shape, self.size)
-        on_threads(columns, len(chunks.taken), chunks, *what, begins, self.size, g, each, self.levels, False)
-        return self.summed(chunks, z, y, g, each)
-
-    def turned(self, z: Any, y: Targets, g: Any, each: Any) -> Sums:
-        """Rows of few channels: tiles of them are turned, so that each channel is a run of pixels."""
-        chunks = in_chunks(-(-len(z) // self.size), self.size, z.size, len(self.shape.groups))
-        what = (z[None], y[None], self.ignore_index, self.shape, self.terms)
-        begins, g3, each2 = starts(self.shape, self.size), g[None], each[None]
-        on_threads(columns, len(chunks.taken), chunks, *what, begins, self.size, g3, each2, self.levels, True)
-        return self.summed(chunks, z, y, g, each)
+        on_threads(columns, len(chunks.taken), chunks, *what, begins, self.size, g, each, self.levels, by_row)
+        return self.summed(chunks, *((z[0], y[0], g[0], each[0]) if by_row else (z, y, g, each)))
 
     def rows(self, logits: Tensor, y: Targets, gradient: Tensor | None, losses: Tensor | None) -> Sums:
         """A row a pixel: logits (M, C), contiguous."""
@@ -334,7 +331,7 @@ class Run:
         if self.spread.siblings and self.spread.smoothing > 0:
             enough //= 4  # of which a row by itself costs more
         if self.tree.turned and len(z) >= enough:
-            return self.turned(z, y, g, each)
+            return self.tiles(z[None], y[None], g[None], each[None], by_row=True)
         loop, given = self.row_loop
         together = LANES if loop is even_rows else 1
         chunks = in_chunks(-(-len(z) // together), together, z.size, len(self.shape.groups))
@@ -361,20 +358,23 @@ class Run:
             z, y, gradient = rows[None], y.reshape(1, -1), None if slopes is None else slopes[None]
             losses = None if losses is None else losses.view(1, -1)
         total = np.zeros(1 + len(self.shape.groups))
-        step = max(1, _SLAB // max(1, z[0, 0].numel() if rows is not None else z[0, :, 0].numel()))
+        axis = 2 if rows is None else 1  # the first one of the pixels
+        step = max(1, _SLAB // z[0].select(axis - 1, 0).numel())
         for n, at in itertools.product(range(len(z)), range(0, y.shape[1], step)):
             here = slice(n, n + 1), slice(at, at + step)
-            part = here if rows is not None else (here[0], slice(None), here[1])
-            values = z[part].to(self.real, memory_format=torch.contiguous_format).contiguous()
-            slope = None if gradient is None else torch.empty_like(values)
             of_target = np.ascontiguousarray(y[here])
+            part = axis, at, of_target.shape[1]
+            values = (
+                z[here[0]].narrow(*part).to(self.real, memory_format=torch.contiguous_format).contiguous()
+            )
+            slope = None if gradient is None else torch.empty_like(values)
             each = None if losses is None else torch.empty(of_target.shape, dtype=self.real)
-            if rows is not None:
-                total += self.rows(values[0], of_target, None if slope is None else slope[0], each)
-            else:
+            if rows is None:
                 total += self.columns(values, of_target, slope, each)
+            else:
+                total += self.rows(values[0], of_target, None if slope is None else slope[0], each)
             if gradient is not None and slope is not None:
-                gradient[part] = slope.to(gradient.dtype)
+                gradient[here[0]].narrow(*part).copy_(slope)
             if losses is not None and each is not None:
                 losses[here] = each
         return total

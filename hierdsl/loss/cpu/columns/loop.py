@@ -49,7 +49,7 @@ from hierdsl.loss.cpu.columns.tile import (
     fill_with,
     total_of,
 )
-from hierdsl.loss.cpu.columns.turn import turn, turn_back
+from hierdsl.loss.cpu.columns.turn import turn
 from hierdsl.loss.cpu.columns.up import (
     exponentials,
     finest_levels,
@@ -154,7 +154,7 @@ def columns(
             w, before = min(size, pixels - at), taken
             z, g, here = logits[n], gradient[n if make else 0], at
             if by_row:
-                turn(z, at, tile, w)
+                turn(z, at * leaves, leaves, tile, 0, size, w, leaves)
                 z, here = tile, 0
                 g = tile[: leaves if make else 0]
             counting = read_targets(target[n], at, ignore_index, up.size, index, line, w)
@@ -236,7 +236,7 @@ def columns(
                 if counting < w or taken > before:
                     clear(line, w)
             if by_row and make:
-                turn_back(g, gradient[n], at, w)
+                turn(tile, 0, size, gradient[n], at * leaves, leaves, leaves, w)
             sums[0] += total_of(line[LOSS], w)
             if losses.size:
                 copy(line[LOSS], losses[n, at : at + w], w)

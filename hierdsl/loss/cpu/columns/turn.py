@@ -7,31 +7,22 @@ from hierdsl.loss.cpu.lanes import LANES, load, store, turned
 
 
 @compiled()
-def turn(rows: Any, at: int, tile: Any, w: int) -> None:
-    """Write `w` rows, from number `at` on, as the first columns of a tile."""
-    leaves, size = rows.shape[1], tile.shape[1]
-    whole = w // LANES * LANES if leaves >= LANES else 0
-    for p in range(0, whole, LANES):
-        for first in range(0, leaves, LANES):
-            c = min(first, leaves - LANES)  # at the end some once more
-            _turn(rows, (at + p) * leaves + c, leaves, tile, c * size + p, size)
-    for p in range(whole, w):
-        for c in range(leaves):
-            tile[c, p] = rows[at + p, c]
+def turn(source: Any, at: int, step: int, to: Any, place: int, width: int, lines: int, length: int) -> None:
+    """Write the columns of a block as lines: number k of line i, at + i * step + k, to place + k * width + i.
 
-
-@compiled()
-def turn_back(tile: Any, rows: Any, at: int, w: int) -> None:
-    """Write the first columns of a tile as `w` rows, from number `at` on."""
-    leaves, size = rows.shape[1], tile.shape[1]
-    whole = w // LANES * LANES if leaves >= LANES else 0
-    for p in range(0, whole, LANES):
-        for first in range(0, leaves, LANES):
-            c = min(first, leaves - LANES)
-            _turn(tile, c * size + p, size, rows, (at + p) * leaves + c, leaves)
-    for p in range(whole, w):
-        for c in range(leaves):
-            rows[at + p, c] = tile[c, p]
+    Both arrays are contiguous, and their numbers are counted from the first.
+    """
+    if min(lines, length) < LANES:
+        flat, flat_to = source.reshape(-1), to.reshape(-1)
+        for i in range(lines):
+            for k in range(length):
+                flat_to[place + k * width + i] = flat[at + i * step + k]
+        return
+    for first in range(0, lines, LANES):
+        i = min(first, lines - LANES)  # at the ends some once more
+        for second in range(0, length, LANES):
+            k = min(second, length - LANES)
+            _turn(source, at + i * step + k, step, to, place + k * width + i, width)
 
 
 @compiled(inline=True)

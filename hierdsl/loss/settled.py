@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from hierdsl.compiler import CompiledHierarchy
-from hierdsl.loss.eager import has_derivative, is_eager, recorded, untransformed
+from hierdsl.loss.eager import has_derivative, is_eager, recorded, transforms_active, untransformed
 from hierdsl.loss.engines import against
 from hierdsl.loss.operator import Call
 from hierdsl.loss.options import (
@@ -81,8 +81,11 @@ def settled(
 
 
 def _may_keep(device: torch.device) -> bool:
-    """Whether what is computed now is good for later calls, too: not where torch only records it."""
-    if torch.compiler.is_compiling() or is_in_torch_dispatch_mode():
+    """Whether what is computed now is good for later calls, too.
+
+    Not where torch only records or transforms it: numbers are not looked at there, and wrong ones not refused.
+    """
+    if torch.compiler.is_compiling() or is_in_torch_dispatch_mode() or transforms_active():
         return False
     if device.type == "cuda" and torch.cuda.is_current_stream_capturing():
         return False

@@ -203,6 +203,14 @@ def test_nothing_is_kept_of_what_is_functionalized(cold):
     torch.testing.assert_close(loss_of(**options), expected, rtol=0, atol=0)
 
 
+def test_numbers_that_a_transform_did_not_look_at_are_refused_afterwards():
+    numbers = [1.0, 1.0, np.inf, 1.0]
+    settled._settled_once.cache_clear()
+    torch.func.grad(lambda z: loss_of(z, level_weights=numbers))(LOGITS)
+    with pytest.raises(ValueError, match=r"level_weights\[2\] is inf"):
+        loss_of(level_weights=numbers)
+
+
 def test_a_list_is_of_the_type_that_is_the_default_at_the_call():
     numbers = [0.1, 0.2, 0.3, 0.7]
     loss_of(level_weights=numbers)

@@ -27,11 +27,25 @@ def chain_of(levels):
     return compiled_of("\n".join(lines) + "\n")
 
 
+def families(most):
+    """Nodes with one to so many children, half of which have an only child again."""
+    lines = ["tree"]
+    for size in range(1, most + 1):
+        lines.append(f"    n{size}")
+        for child in range(size):
+            lines.append(f"        n{size}c{child}")
+            if child % 2:
+                lines.append(f"            n{size}c{child}only")
+    return compiled_of("\n".join(lines) + "\n")
+
+
 TREES = {
     "helen": FACES,
     "vistas": hierdsl.compile_hierarchy(hierdsl.load("vistas")),
     "chain": chain_of(8),
     "one leaf": compiled_of("tree\n    a\n"),
+    "only child": compiled_of("tree\n    a\n        b\n            c\n"),
+    "families": families(9),
     "order of labels": compiled_of(
         "hierarchy turned\n    channels labels\n\ntree\n    g\n        a = 3\n        b = 1\n    c = 2\n    h\n        d = 0\n"
     ),
@@ -125,6 +139,18 @@ def test_a_leaf_that_is_ruled_out_has_no_probability():
     torch.testing.assert_close(log_probs[FACES.names.index("foreground")].exp(), torch.tensor(8 / 9))
 
 
+def test_a_leaf_that_is_ruled_out_has_no_gradient():
+    ruled_out = [FACES.names.index(name) for name in ("left_eye", "right_eye")]
+    logits = torch.zeros(1, 11)
+    logits[0, ruled_out] = -torch.inf
+    logits.requires_grad_()
+    log_probs = NodeLogProbs(FACES)(logits)[0]
+    log_probs[log_probs > -torch.inf].sum().backward()
+    assert logits.grad.isfinite().all()
+    assert (logits.grad[0, ruled_out] == 0).all()
+    assert (logits.grad[0] != 0).sum() == 9
+
+
 @pytest.mark.parametrize("shape", [(3,), (2, 4), (0, 4), (2, 0, 3), (2, 2, 3, 4)])
 def test_any_number_of_trailing_dimensions(shape):
     log_probs = NodeLogProbs(FACES)(logits_of(FACES, shape))
@@ -138,9 +164,21 @@ def test_half_precision_gives_float32(dtype):
     assert torch.equal(module(logits), module(logits.float()))
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")  # torch's own way to a tangent
 def test_its_gradient_is_that_of_the_definition():
     logits = logits_of(FACES, (2, 2), dtype=torch.float64).requires_grad_()
-    assert torch.autograd.gradcheck(NodeLogProbs(FACES), logits)
+    assert torch.autograd.gradcheck(NodeLogProbs(FACES), logits, check_forward_ad=True)
+
+
+def test_its_second_derivative_is_right_between_equal_logits_too():
+    logits = torch.zeros(1, 11, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(NodeLogProbs(FACES), logits)
+
+
+def test_vmap_goes_over_it():
+    logits, module = logits_of(FACES), NodeLogProbs(FACES)
+    found = torch.func.vmap(lambda one: module(one[None])[0])(logits)
+    torch.testing.assert_close(found, module(logits))
 
 
 def test_it_has_no_state_and_copies():
@@ -202,7 +240,7 @@ class Largest(torch.utils._python_dispatch.TorchDispatchMode):
 
 BATCH, HEIGHT, WIDTH = (torch.export.Dim(name, min=1, max=4096) for name in ("batch", "height", "width"))
 DYNAMIC = ({0: BATCH, 2: HEIGHT, 3: WIDTH},)
-TO_EXPORT = ["helen", "vistas", "chain"]
+TO_EXPORT = ["helen", "vistas", "chain", "families", "only child"]
 
 
 @pytest.mark.parametrize(("name", "strict"), [*((name, False) for name in TO_EXPORT), ("helen", True)])

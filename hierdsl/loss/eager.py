@@ -38,3 +38,8 @@ def untransformed() -> Iterator[None]:
     """What is made here are plain tensors, to keep: of no inference mode, and not wrapped for `torch.func`."""
     with torch.inference_mode(mode=False), torch._C._DisableFuncTorch():  # noqa: SLF001 - see above
         yield
+
+
+def exported() -> bool:
+    """Whether what runs now may be for another runtime: it is exported, or else compiled."""
+    return torch.compiler.is_compiling() or torch.onnx.is_in_onnx_export()

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hierdsl.compiler import CompiledHierarchy, check_compiled
+from hierdsl.loss.eager import exported
 from hierdsl.loss.marginal import in_float32
 
 _ROOT = -1  # as in `CompiledHierarchy.parent`
@@ -165,21 +166,16 @@ def _rounds(parent: list[int], leaves: int) -> tuple[list[_Round], list[int]]:
 
 def _rows(tensor: Tensor, index: Tensor) -> Tensor:
     """Some of axis 1."""
-    if tensor.ndim == 2 or _exporting():
+    if tensor.ndim == 2 or exported():
         return tensor.index_select(1, index)
     return tensor[:, index]  # over images the faster one on a CPU
 
 
 def _log_of_sum(a: Tensor, b: Tensor) -> Tensor:
     """log(e**a + e**b), at least the larger one."""
-    if _exporting():  # ONNX has no operator for it, and torch's exporter takes the exponentials as they are
+    if exported():  # ONNX has no operator for it, and torch's exporter takes the exponentials as they are
         return torch.maximum(a, b) + functional.softplus(-(a - b).abs())
     return torch.logaddexp(a, b)
-
-
-def _exporting() -> bool:
-    """Or compiling, for which it does not matter."""
-    return torch.compiler.is_compiling() or torch.onnx.is_in_onnx_export()
 
 
 def _index(level: int | str | None, compiled: CompiledHierarchy) -> int | None:

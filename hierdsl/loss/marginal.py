@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from hierdsl.loss.eager import exported
+
 
 def marginal_log_probs(logits: Tensor, leaf_to_group: Tensor, num_groups: int) -> Tensor:
     """Log-probability of every group of one level, summed over the leaves below it.
@@ -48,7 +50,11 @@ def group_logsumexp(values: Tensor, leaf_to_group: Tensor, num_groups: int) -> T
     # The shift is a constant to autograd: it cancels in value and in gradient.
     peak = values.new_full(shape, -torch.inf).scatter_reduce(1, index, values.detach(), "amax")
     peak = peak.masked_fill(peak == -torch.inf, 0.0)
-    total = values.new_zeros(shape).index_add(1, leaf_to_group, (values - peak.gather(1, index)).exp())
+    total, shifted = values.new_zeros(shape), values - peak.gather(1, index)
+    if exported():  # ONNX Runtime's threads overwrite each other's sums in what index_add becomes
+        total = total.scatter_add(1, index, shifted.exp())
+    else:
+        total = total.index_add(1, leaf_to_group, shifted.exp())
     # the logarithm of 0, where all leaves of a group are masked, has no gradient, and must not make one of 0 * inf
     masked = total == 0
     return total.masked_fill(masked, 1.0).log() + peak.masked_fill(masked, -torch.inf)

@@ -262,21 +262,54 @@ def test_compiled_it_is_the_same():
 
 
 # torch's exporter copies its own tables through a class that it deprecates itself
-@pytest.mark.filterwarnings("ignore:.isinstance.treespec, LeafSpec.. is deprecated:FutureWarning")
-@pytest.mark.parametrize(("name", "level"), [*((name, None) for name in TO_EXPORT), ("helen", "part")])
-def test_in_onnx_it_is_the_same(tmp_path, name, level):
+EXPORTING = pytest.mark.filterwarnings("ignore:.isinstance.treespec, LeafSpec.. is deprecated:FutureWarning")
+
+
+def in_onnx_runtime(module, example, path, threads=0):
+    """What ONNX Runtime makes of a module, as a function of tensors; with 0 it chooses how many threads."""
     onnxruntime = pytest.importorskip("onnxruntime", reason="runs what was exported")
     pytest.importorskip("onnxscript", reason="torch exports to ONNX with it")
-    module = NodeLogProbs(TREES[name], level=level).eval()
-    example = logits_of(TREES[name], (2, 3, 5))
-    path = tmp_path / "node_log_probs.onnx"
     program = torch.onnx.export(
         module, (example,), input_names=["logits"], dynamic_shapes=DYNAMIC, dynamo=True, verbose=False
     )
     program.save(path)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return lambda logits: torch.tensor(session.run(None, {"logits": logits.numpy()})[0])
+
+
+@EXPORTING
+@pytest.mark.parametrize(("name", "level"), [*((name, None) for name in TO_EXPORT), ("helen", "part")])
+def test_in_onnx_it_is_the_same(tmp_path, name, level):
+    module = NodeLogProbs(TREES[name], level=level).eval()
+    run = in_onnx_runtime(module, logits_of(TREES[name], (2, 3, 5)), tmp_path / "node_log_probs.onnx")
     for shape in [(2, 3, 5), (1, 1, 1), (3, 8, 2)]:
         for scale in SCALES:
             logits = logits_of(TREES[name], shape, scale)
-            (found,) = session.run(None, {"logits": logits.numpy()})
-            torch.testing.assert_close(torch.tensor(found), module(logits), rtol=1e-5, atol=2e-6 * scale)
+            torch.testing.assert_close(run(logits), module(logits), rtol=1e-5, atol=2e-6 * scale)
+
+
+class Level(torch.nn.Module):
+    """`marginal_log_probs` as a user would export it."""
+
+    def __init__(self, compiled, level):
+        super().__init__()
+        self.register_buffer("group", torch.tensor(compiled.group[level, : compiled.num_leaves]))
+        self.num_groups = int(compiled.num_groups[level])
+
+    def forward(self, logits):
+        return marginal_log_probs(logits, self.group, self.num_groups)
+
+
+@EXPORTING
+@pytest.mark.parametrize(
+    "module", [NodeLogProbs(FACES), Level(FACES, 1)], ids=["NodeLogProbs", "marginal_log_probs"]
+)
+def test_threads_of_onnx_runtime_lose_nothing(tmp_path, module):
+    """Those of its ScatterND do, of images; of what torch's index_add is exported to."""
+    run = in_onnx_runtime(module.eval(), logits_of(FACES, (2, 3, 5)), tmp_path / "of_images.onnx", threads=4)
+    logits = logits_of(FACES, (2, 256, 256))
+    expected = module(logits)
+    for _ in range(10):
+        torch.testing.assert_close(run(logits), expected, rtol=1e-5, atol=2e-6)

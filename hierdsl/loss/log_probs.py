@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from hierdsl.compiler import CompiledHierarchy, check_compiled
 from hierdsl.loss.eager import exported
-from hierdsl.loss.marginal import in_float32
+from hierdsl.loss.marginal import as_leaf_logits
 
 _ROOT = -1  # as in `CompiledHierarchy.parent`
 
@@ -88,13 +88,10 @@ class NodeLogProbs(nn.Module):
             child's above its parent's.
 
         Raises:
-            ValueError: Axis 1 of `logits` is not C.
+            TypeError: `logits` is no tensor.
+            ValueError: Axis 1 of `logits` is not C, or they are of no floating-point type.
         """
-        if logits.ndim < 2 or logits.shape[1] != self.num_leaves:
-            raise ValueError(
-                f"logits of shape {tuple(logits.shape)} have no axis 1 of {self.num_leaves} leaves"
-            )
-        z = in_float32(logits)
+        z = as_leaf_logits(logits, self.num_leaves)
         lowest = torch.finfo(z.dtype).min
         # the shift is a constant to autograd: it cancels in value and in gradient
         leaves = z - z.detach().amax(1, keepdim=True)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from hierdsl.loss.eager import exported
+from hierdsl.loss.options import check_logits_type, check_tensors
 
 
 def marginal_log_probs(logits: Tensor, leaf_to_group: Tensor, num_groups: int) -> Tensor:
@@ -24,8 +25,9 @@ def marginal_log_probs(logits: Tensor, leaf_to_group: Tensor, num_groups: int) -
         bfloat16 give float32. A group with no leaf gets -inf.
 
     Raises:
-        ValueError: Axis 1 of `logits` is not C. The values of `leaf_to_group` are not checked: that would
-            synchronise the device at every step.
+        TypeError: `logits` is no tensor.
+        ValueError: Axis 1 of `logits` is not C, or they are of no floating-point type. The values of
+            `leaf_to_group` are not checked: that would synchronise the device at every step.
 
     Example:
         >>> z = torch.tensor([[0.0, 0.0, 2.0, 0.0]])
@@ -35,12 +37,22 @@ def marginal_log_probs(logits: Tensor, leaf_to_group: Tensor, num_groups: int) -
     Source:
         Muller & Smith, VISAPP 2020, DOI 10.5220/0008946002600267, section 3.
     """
-    if logits.ndim < 2 or logits.shape[1] != len(leaf_to_group):
-        raise ValueError(
-            f"logits of shape {tuple(logits.shape)} have no axis 1 of {len(leaf_to_group)} leaves"
-        )
-    z = in_float32(logits)
+    z = as_leaf_logits(logits, len(leaf_to_group))
     return group_logsumexp(z, leaf_to_group, num_groups) - z.logsumexp(1, keepdim=True)
+
+
+def as_leaf_logits(logits: Tensor, num_leaves: int) -> Tensor:
+    """The logits of so many leaves, in a type with enough digits to sum in.
+
+    Raises:
+        TypeError: They are no tensor.
+        ValueError: Axis 1 has another size, or they are of no floating-point type.
+    """
+    check_tensors(logits=logits)
+    if logits.ndim < 2 or logits.shape[1] != num_leaves:
+        raise ValueError(f"logits of shape {tuple(logits.shape)} have no axis 1 of {num_leaves} leaves")
+    check_logits_type(logits)
+    return in_float32(logits)
 
 
 def group_logsumexp(values: Tensor, leaf_to_group: Tensor, num_groups: int) -> Tensor:

@@ -90,11 +90,20 @@ def check_types(logits: Tensor, target: Tensor) -> None:
     Raises:
         ValueError: They are.
     """
-    if not logits.is_floating_point():
-        raise ValueError(f"logits are of a floating-point type, not {logits.dtype}")
+    check_logits_type(logits)
     check_target_type(target)
     if logits.device != target.device:
         raise ValueError(f"logits and target are on {logits.device} and {target.device}: move one")
+
+
+def check_logits_type(logits: Tensor) -> None:
+    """Refuse logits that are whole or complex numbers.
+
+    Raises:
+        ValueError: They are.
+    """
+    if not logits.is_floating_point():
+        raise ValueError(f"logits are of a floating-point type, not {logits.dtype}")
 
 
 def check_engine(engine: str) -> None:

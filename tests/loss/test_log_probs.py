@@ -53,6 +53,18 @@ TREES = {
 SCALES = [1, 10, 100]
 
 
+class Level(torch.nn.Module):
+    """`marginal_log_probs` as a user would export it."""
+
+    def __init__(self, compiled, level):
+        super().__init__()
+        self.register_buffer("group", torch.tensor(compiled.group[level, : compiled.num_leaves]))
+        self.num_groups = int(compiled.num_groups[level])
+
+    def forward(self, logits):
+        return marginal_log_probs(logits, self.group, self.num_groups)
+
+
 def logits_of(compiled, shape=(2, 3, 2), scale=1.0, dtype=torch.float32, seed=0):
     generator = torch.Generator().manual_seed(seed)
     z = scale * torch.randn(
@@ -206,6 +218,17 @@ def test_logits_of_another_shape_are_refused(shape):
         NodeLogProbs(FACES)(torch.zeros(shape))
 
 
+@pytest.mark.parametrize(
+    "module", [NodeLogProbs(FACES), Level(FACES, 1)], ids=["NodeLogProbs", "marginal_log_probs"]
+)
+def test_what_is_no_logits_is_refused_with_the_mend(module):
+    with pytest.raises(TypeError, match=r"logits is a torch.Tensor, not ndarray: torch.as_tensor\(logits\)"):
+        module(np.zeros((1, 11)))
+    for dtype in (torch.int64, torch.bool, torch.complex64):
+        with pytest.raises(ValueError, match=f"logits are of a floating-point type, not {dtype}"):
+            module(torch.zeros(1, 11, dtype=dtype))
+
+
 def test_a_large_tree_needs_no_table_of_leaves_times_nodes():
     """Work and memory follow the groups: the largest tensor that is made is the result's own size."""
     lines = ["tree"]
@@ -288,18 +311,6 @@ def test_in_onnx_it_is_the_same(tmp_path, name, level):
         for scale in SCALES:
             logits = logits_of(TREES[name], shape, scale)
             torch.testing.assert_close(run(logits), module(logits), rtol=1e-5, atol=2e-6 * scale)
-
-
-class Level(torch.nn.Module):
-    """`marginal_log_probs` as a user would export it."""
-
-    def __init__(self, compiled, level):
-        super().__init__()
-        self.register_buffer("group", torch.tensor(compiled.group[level, : compiled.num_leaves]))
-        self.num_groups = int(compiled.num_groups[level])
-
-    def forward(self, logits):
-        return marginal_log_probs(logits, self.group, self.num_groups)
 
 
 @EXPORTING
